@@ -1,0 +1,175 @@
+//! Transactions: from raw bytes to one whose sender was recovered, once per node.
+
+use std::sync::Arc;
+
+use alloy_consensus::{
+    EthereumTxEnvelope, Transaction as _, TxEip4844, Typed2718, transaction::SignerRecoverable,
+};
+use alloy_eips::Decodable2718;
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+/// The transactions of the active forks; type 3 (blobs) decodes, and is refused by name.
+pub type Envelope = EthereumTxEnvelope<TxEip4844>;
+
+/// EIP-2: half of the order of secp256k1; a signature with a higher `s` is a second form of a lower one.
+const HALF_ORDER: U256 = U256::from_limbs([
+    0xdfe9_2f46_681b_20a0,
+    0x5d57_6e73_57a4_501d,
+    0xffff_ffff_ffff_ffff,
+    0x7fff_ffff_ffff_ffff,
+]);
+
+/// A decoded transaction whose sender is not known yet: the cheap checks are done.
+#[derive(Clone, Debug)]
+pub struct UnrecoveredTransaction {
+    envelope: Envelope,
+    raw: Bytes,
+}
+
+/// A transaction with its sender: proof that the signature was checked. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Transaction(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    envelope: Envelope,
+    raw: Bytes,
+    sender: Address,
+}
+
+/// Why bytes are no transaction of this chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransactionError {
+    /// Not canonical RLP or EIP-2718, or bytes behind it.
+    #[error("rlp: {0}")]
+    Malformed(String),
+    /// A blob transaction.
+    #[error("transaction type not supported: type 3 (blobs); this chain has no blob space")]
+    Blob,
+    /// Signed for another chain.
+    #[error("invalid chain id for signer: have {have} want {want}")]
+    ChainId {
+        /// The transaction's.
+        have: u64,
+        /// This chain's.
+        want: u64,
+    },
+    /// Without replay protection (EIP-155).
+    #[error("only replay-protected (EIP-155) transactions allowed over RPC")]
+    Unprotected,
+    /// A malleable (high `s`) or impossible signature.
+    #[error("invalid transaction v, r, s values: {0}")]
+    Signature(&'static str),
+}
+
+impl UnrecoveredTransaction {
+    /// Decodes and makes every check that costs no elliptic-curve operation.
+    ///
+    /// # Errors
+    /// What makes the bytes no transaction of the chain `chain_id`.
+    pub fn decode(raw: Bytes, chain_id: u64) -> Result<Self, TransactionError> {
+        let envelope = Envelope::decode_2718_exact(&raw)
+            .map_err(|error| TransactionError::Malformed(error.to_string()))?;
+        if envelope.is_eip4844() {
+            return Err(TransactionError::Blob);
+        }
+        match envelope.chain_id() {
+            Some(have) if have != chain_id => return Err(TransactionError::ChainId { have, want: chain_id }),
+            Some(_) => {}
+            None => return Err(TransactionError::Unprotected),
+        }
+        if envelope.signature().s() > HALF_ORDER {
+            return Err(TransactionError::Signature("s is above half the curve's order"));
+        }
+        Ok(Self { envelope, raw })
+    }
+
+    /// keccak256 of the raw bytes.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        *self.envelope.tx_hash()
+    }
+
+    /// The decoded content.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Recovers the sender: some 40 µs of elliptic-curve work, so once per transaction and node.
+    ///
+    /// # Errors
+    /// When no key can have made the signature.
+    pub fn recover(self) -> Result<Transaction, TransactionError> {
+        let sender = self
+            .envelope
+            .recover_signer()
+            .map_err(|_| TransactionError::Signature("no public key fits the signature"))?;
+        Ok(self.with_sender(sender))
+    }
+
+    /// Takes a sender that this node recovered before, for the same hash.
+    #[must_use]
+    pub fn with_sender(self, sender: Address) -> Transaction {
+        Transaction(Arc::new(Inner { envelope: self.envelope, raw: self.raw, sender }))
+    }
+}
+
+impl Transaction {
+    /// Decodes, checks and recovers in one go.
+    ///
+    /// # Errors
+    /// Those of [`UnrecoveredTransaction::decode`] and [`UnrecoveredTransaction::recover`].
+    pub fn decode(raw: Bytes, chain_id: u64) -> Result<Self, TransactionError> {
+        UnrecoveredTransaction::decode(raw, chain_id)?.recover()
+    }
+
+    /// keccak256 of the raw bytes.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        *self.0.envelope.tx_hash()
+    }
+
+    /// Who signed it.
+    #[must_use]
+    pub fn sender(&self) -> Address {
+        self.0.sender
+    }
+
+    /// The decoded content.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        &self.0.envelope
+    }
+
+    /// The EIP-2718 bytes, as they were signed and arrived.
+    #[must_use]
+    pub fn raw(&self) -> &Bytes {
+        &self.0.raw
+    }
+
+    /// The sender's count before this transaction.
+    #[must_use]
+    pub fn nonce(&self) -> u64 {
+        self.0.envelope.nonce()
+    }
+
+    /// The most gas it may use.
+    #[must_use]
+    pub fn gas_limit(&self) -> u64 {
+        self.0.envelope.gas_limit()
+    }
+
+    /// The most it may cost its sender in wei: value and gas at the highest price. `None` above 2^256.
+    #[must_use]
+    pub fn max_cost(&self) -> Option<U256> {
+        let gas = U256::from(self.gas_limit()).checked_mul(U256::from(self.0.envelope.max_fee_per_gas()))?;
+        gas.checked_add(self.0.envelope.value())
+    }
+
+    /// The EIP-2718 type.
+    #[must_use]
+    pub fn tx_type(&self) -> u8 {
+        self.0.envelope.ty()
+    }
+}
