@@ -1,1 +1,56 @@
-//! quorate-consensus
+//! # quorate-consensus: the PBFT replica
+//!
+//! One validator's part in deciding one block after the other, as a state machine without I/O, clock,
+//! randomness or key: [`Replica::step`] takes an [`Input`] and returns [`Effect`]s, which whoever drives
+//! it performs *in order*. The rules are numbered in `PROTOCOL.md` beside this crate; the code cites them.
+//!
+//! What it never knows: sockets, disks, tokio, the EVM, how a signature is checked (only
+//! [`quorate_types::Verified`] messages enter), or what time it is (timers fire as inputs).
+//!
+//! ## One height
+//! ```text
+//!            Build          Check            quorum of prevotes     quorum of commits
+//!   leader  ------> Propose ------> Prevote -------------------> Commit ------------> Decide --> height + 1
+//!                      ^                       lock on disk         |
+//!                      |                                            | timer
+//!                  justified by a quorum of <-- ViewChange <--------+
+//! ```
+//!
+//! ## The driver's duties
+//! 1. Effects are performed in order, and the answers come back as inputs.
+//! 2. [`Effect::Vote`]: pass the [`SignGuard`], sign, write one frame of the vote log, sync, only then send;
+//!    then hand the signed messages back as [`Input::Own`]. A crash anywhere in between is harmless.
+//! 3. After a restart, [`Replica::new`] gets back every frame above the head; what was signed is sent
+//!    again, never signed again.
+//! 4. Messages for the next height wait in [`Early`], unchecked, until [`Effect::Enter`] names its validators.
+//!
+//! ## Where to read
+//! `replica` holds the state and the dispatch; `proposing`, `voting` and `view_change` are the three parts
+//! of the protocol; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
+//! `abstention` say what a restarted node may still sign.
+
+mod abstention;
+mod config;
+mod early;
+mod guard;
+mod interface;
+mod liveness;
+mod proposing;
+mod recovery;
+mod replica;
+mod snapshot;
+mod undecided;
+mod view_change;
+mod votes;
+mod voting;
+
+pub use abstention::Abstention;
+pub use config::ReplicaConfig;
+pub use early::Early;
+pub use guard::{GuardError, SignGuard};
+pub use interface::{
+    Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered, Timer,
+    Trust, Unsigned, UnsignedProposal, Verdict, VoteBatch,
+};
+pub use replica::Replica;
+pub use snapshot::{Phase, Snapshot, ValidatorView};

@@ -1,0 +1,74 @@
+//! A node that cannot know all that its key signed does not vote until it cannot contradict itself.
+//!
+//! Its key may have signed at any height whose predecessor a quorum decided. A quorum of others, heard after the
+//! start, shares an honest member with that quorum; so nothing was signed at M + 3 or above, where M is the highest
+//! proved head among them (protocol.md; "until one height is decided" double-signed in 86 of 4,984 seeds).
+
+use std::collections::BTreeMap;
+
+use quorate_types::{Height, NodeId};
+
+use crate::{Replica, replica::Signing};
+
+/// How far above the highest head of the others the key cannot have signed.
+const MARGIN: u64 = 3;
+
+/// What such a node has heard since its start.
+#[derive(Clone, Debug, Default)]
+pub struct Abstention {
+    heads: BTreeMap<NodeId, Height>,
+    resume_at: Option<Height>,
+}
+
+impl Abstention {
+    /// The first head that `validator` claimed since the start: later ones only make the wait longer.
+    pub(crate) fn heard(&mut self, validator: NodeId, head: Height) {
+        self.heads.entry(validator).or_insert(head);
+    }
+
+    pub(crate) fn is_over(&self, height: Height) -> bool {
+        self.resume_at.is_some_and(|resume_at| height >= resume_at)
+    }
+
+    /// The first height at which it votes again, once that is known.
+    #[must_use]
+    pub const fn resume_at(&self) -> Option<Height> {
+        self.resume_at
+    }
+
+    /// Who was heard, and which head each claimed.
+    #[must_use]
+    pub const fn heads(&self) -> &BTreeMap<NodeId, Height> {
+        &self.heads
+    }
+}
+
+impl Replica {
+    /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight. A claim counts
+    /// once this node holds the certificate itself, so that a liar's boast delays nobody. When none of
+    /// them has a block yet, the chain is new, and there is nothing to contradict.
+    pub(crate) fn try_leave_abstention(&mut self) {
+        let Signing::Abstaining(abstention) = &mut self.signing else { return };
+        if abstention.resume_at.is_some() {
+            return;
+        }
+        let set = &self.now.validators;
+        let others_weigh = set.total() - set.weight_of(&self.config.me);
+        let proved =
+            abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && **id != self.config.me);
+        let proved: Vec<_> = proved.collect();
+        let heard = set.weight_of_all(proved.iter().map(|(id, _)| *id));
+        // A lone validator has nobody to ask.
+        if heard < set.quorum() && others_weigh > 0 {
+            return;
+        }
+        let highest = proved.iter().map(|(_, head)| **head).max().unwrap_or(self.head_height);
+        let resume_at = if highest == Height::ZERO && self.head_height == Height::ZERO {
+            Height::ZERO
+        } else {
+            Height(highest.0.saturating_add(MARGIN))
+        };
+        abstention.resume_at = Some(resume_at);
+        self.arm_view_timer();
+    }
+}

@@ -1,0 +1,53 @@
+//! What a replica is told once. All but the key comes from genesis: no node's own setting can slow or
+//! stop the chain (faults.md, local-config-stall).
+
+use std::time::Duration;
+
+use quorate_types::{ChainConfig, NodeId, View};
+
+/// How many doublings of the view timer there are: 64 times the base (PROTOCOL.md, R15).
+const MAX_DOUBLINGS: u64 = 6;
+/// How long the timer may be held back for a block under execution, in base timeouts (R16).
+const HOLD_BACK_BASES: u32 = 16;
+
+/// A replica's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaConfig {
+    /// The node's key; a node outside the validator set follows without a vote.
+    pub me: NodeId,
+    /// The timer of view 0.
+    pub base_timeout: Duration,
+    /// The least time between two blocks.
+    pub min_block_interval: Duration,
+    /// When an empty block is due; `None`: never.
+    pub empty_block_interval: Option<Duration>,
+}
+
+impl ReplicaConfig {
+    /// The settings of `chain` for the node `me`.
+    #[must_use]
+    pub fn new(me: NodeId, chain: &ChainConfig) -> Self {
+        Self {
+            me,
+            base_timeout: chain.base_timeout(),
+            min_block_interval: chain.min_block_interval(),
+            empty_block_interval: chain.empty_block_interval(),
+        }
+    }
+
+    /// The timer of `view`: base * 2^view, at most 64 times the base.
+    #[must_use]
+    pub fn view_timeout(&self, view: View) -> Duration {
+        self.base_timeout * 2_u32.pow(u32::try_from(view.0.min(MAX_DOUBLINGS)).unwrap_or(0))
+    }
+
+    /// How often the timer may be held back, by one base timeout each time.
+    pub(crate) const fn hold_backs(&self) -> u32 {
+        HOLD_BACK_BASES
+    }
+
+    /// How often undecided things are sent again: twice within the timer of view 0.
+    pub(crate) fn resend_interval(&self) -> Duration {
+        self.base_timeout / 2
+    }
+}

@@ -1,0 +1,339 @@
+//! What goes into a replica and what comes out.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use quorate_types::{
+    B256, Block, Bytes, CommitCertificate, Header, Height, Justification, Message, NodeId,
+    PrepareCertificate, Proposal, Propose, Reject, RejectReason, Roots, Signed, ValidatorSet, Verified, View,
+    ViewChange, Vote,
+};
+
+/// A block that this node executed: valid, and known what set votes after it.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The block.
+    pub block: Arc<Block>,
+    /// Who votes on the height after it.
+    pub next_validators: Arc<ValidatorSet>,
+}
+
+/// The last durable block, from which a replica starts or goes on.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Its height.
+    pub height: Height,
+    /// Its hash.
+    pub hash: B256,
+    /// Who votes on the height after it.
+    pub next_validators: Arc<ValidatorSet>,
+}
+
+/// Something that happened to a replica.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The driver is ready: the first input, once.
+    Start,
+    /// A checked message arrived, over the connection of `from`.
+    Message {
+        /// The message.
+        message: Verified<Message>,
+        /// The neighbour that delivered it: not always who signed it.
+        from: NodeId,
+    },
+    /// The answer to [`Effect::Vote`]: these are signed and on disk.
+    Own(Vec<Message>),
+    /// A timer fired.
+    Timer(Timer),
+    /// Whether a transaction is executable at the head by chain rules alone.
+    Work(bool),
+    /// The answer to [`Effect::Build`]; `None` when there was nothing to put into a block.
+    Built {
+        /// The plan that is answered.
+        plan: BuildPlan,
+        /// The block, executed.
+        candidate: Option<Candidate>,
+    },
+    /// The body of this block is at hand, and its execution began: the timer may be held back for it.
+    Executing(B256),
+    /// The answer to [`Effect::Check`].
+    Checked {
+        /// The block that was asked about.
+        block_hash: B256,
+        /// What came of it.
+        verdict: Verdict,
+    },
+    /// The block record of this height, and of all below, is synced.
+    Durable(Height),
+    /// The chain went on without the replica: blocks with their certificates came by sync.
+    Synced(Head),
+    /// A peer said hello.
+    PeerConnected,
+    /// A neighbour sent something for a height that is decided here, unchecked.
+    Behind {
+        /// The height.
+        height: Height,
+        /// The neighbour.
+        from: NodeId,
+    },
+    /// A neighbour sent something for a height that this node has not reached, unchecked.
+    Ahead {
+        /// The height.
+        height: Height,
+        /// The neighbour.
+        from: NodeId,
+    },
+}
+
+/// What the driver must do, in order.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Height `height` begins, and these vote on it.
+    Enter {
+        /// The height.
+        height: Height,
+        /// Its validators.
+        validators: Arc<ValidatorSet>,
+    },
+    /// Sign, write, sync, send to all, and answer with [`Input::Own`].
+    Vote(VoteBatch),
+    /// Sign and send to all; it binds nobody, so it needs no disk.
+    Reject(Reject),
+    /// Sign a [`quorate_types::Status`] with the driver's clock in it, and send it to all.
+    AnnounceStatus {
+        /// The height being decided.
+        height: Height,
+        /// The view it is in.
+        view: View,
+        /// The head.
+        head_hash: B256,
+        /// Whether a view change is waited for.
+        in_view_change: bool,
+    },
+    /// Send to all: signed and on disk since long.
+    Broadcast(Message),
+    /// Pass on what took a slot, to all but where it came from.
+    Relay {
+        /// The message.
+        message: Message,
+        /// Who delivered it.
+        from: NodeId,
+    },
+    /// Tell a neighbour that is behind the last decided block.
+    SendDecided {
+        /// The neighbour.
+        to: NodeId,
+        /// The height it has not decided.
+        height: Height,
+    },
+    /// Start a timer, or start it anew.
+    SetTimer(Timer, Duration),
+    /// Stop a timer.
+    CancelTimer(Timer),
+    /// Make a block on the head; answer with [`Input::Built`].
+    Build(BuildPlan),
+    /// Get the body, execute, compare the roots; answer with [`Input::Checked`].
+    Check {
+        /// The block.
+        block_hash: B256,
+        /// Where its content is.
+        source: BlockSource,
+        /// Whether the header's time must not be far ahead of the local clock: wait until it is not.
+        fresh: bool,
+    },
+    /// Send the raw transactions that wait here to every validator, oldest first, 64 KiB at most.
+    ShareWork,
+    /// A quorum committed: write the block record, synced; answer with [`Input::Durable`].
+    Decide {
+        /// The block.
+        candidate: Candidate,
+        /// The proof.
+        certificate: CommitCertificate,
+    },
+    /// Others are at `height`; fetch what is missing, first from `from`.
+    Sync {
+        /// The highest height known to be decided.
+        height: Height,
+        /// Who said so.
+        from: NodeId,
+    },
+    /// Signed proof of a lie.
+    Report(Evidence),
+    /// An operator must look.
+    Alarm(Alarm),
+}
+
+/// Own statements that go to disk as one frame before any of them is sent.
+#[derive(Clone, Debug)]
+pub struct VoteBatch {
+    /// The height they are for.
+    pub height: Height,
+    /// What to sign.
+    pub statements: Vec<Unsigned>,
+    /// The lock that must be on disk with them: the certificate and the block it names.
+    pub prepared: Option<(PrepareCertificate, Arc<Block>)>,
+}
+
+/// A statement to be signed, with what travels beside it.
+#[derive(Clone, Debug)]
+pub enum Unsigned {
+    /// As a leader.
+    Proposal(Box<UnsignedProposal>),
+    /// A prevote or a commit.
+    Vote(Vote),
+    /// A wish for another view.
+    ViewChange {
+        /// What is signed.
+        change: ViewChange,
+        /// The proof of its lock.
+        certificate: Option<PrepareCertificate>,
+    },
+}
+
+/// A [`Proposal`] without its signature.
+#[derive(Clone, Debug)]
+pub struct UnsignedProposal {
+    /// What is signed.
+    pub propose: Propose,
+    /// The block's header.
+    pub header: Header,
+    /// All transaction hashes in order.
+    pub transaction_hashes: Vec<B256>,
+    /// Raw transactions that others may lack.
+    pub prefilled: Vec<(u32, Bytes)>,
+    /// Why the view may begin.
+    pub justification: Option<Justification>,
+}
+
+impl UnsignedProposal {
+    /// The proposal with the leader's signature.
+    #[must_use]
+    pub fn into_signed(self, propose: Signed<Propose>) -> Proposal {
+        let Self { header, transaction_hashes, prefilled, justification, .. } = self;
+        Proposal { propose, header, transaction_hashes, prefilled, justification }
+    }
+}
+
+/// What block to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildPlan {
+    /// Its height.
+    pub height: Height,
+    /// The view that it is for.
+    pub view: View,
+    /// The block it stands on.
+    pub parent_hash: B256,
+    /// The block's gas limit is shifted right by this much (R17): slow execution must not stall the chain.
+    pub gas_shift: u32,
+    /// Whether a block without transactions will do.
+    pub may_be_empty: bool,
+}
+
+/// Where the content of a block to check is.
+#[derive(Clone, Debug)]
+pub enum BlockSource {
+    /// In compact form; what the pool lacks, its leader and the others have.
+    Proposal(Arc<Proposal>),
+    /// At hand.
+    Block(Arc<Block>),
+    /// With these nodes, who voted for it.
+    Peers(Vec<NodeId>),
+}
+
+/// What came of checking a block.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// It is valid, and executed to the roots in its header.
+    Valid(Candidate),
+    /// It can never be valid here.
+    Invalid {
+        /// Why.
+        reason: RejectReason,
+        /// What this node computed, when that differs.
+        roots: Option<Roots>,
+    },
+    /// The transactions that were offered are not the header's; the block itself may be sound.
+    Mismatched,
+    /// Nobody gave the body in time; it may be asked for again.
+    Unavailable,
+}
+
+/// The timers. Each names its height and view, so that one which fires late is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The view has lasted too long.
+    View(Height, View),
+    /// Half of the timer of view 0 is over.
+    HalfView(Height),
+    /// The least time between two blocks is over.
+    BlockInterval(Height),
+    /// An empty block is due.
+    EmptyBlock(Height),
+    /// Send again what is undecided.
+    Resend(Height),
+    /// Half a second is over.
+    Tick,
+}
+
+/// Two things that one key must never both have signed, or a set of refusals that must not be.
+#[derive(Clone, Debug)]
+pub enum Evidence {
+    /// Two proposals for one view.
+    Proposals(Signed<Propose>, Signed<Propose>),
+    /// Two votes in one phase of one view.
+    Votes(Signed<Vote>, Signed<Vote>),
+    /// Two wishes for one view with different locks.
+    ViewChanges(Signed<ViewChange>, Signed<ViewChange>),
+}
+
+/// What an operator must know at once.
+#[derive(Clone, Debug)]
+pub enum Alarm {
+    /// A valid signature of this node's own key that its log does not hold: the key runs twice. The
+    /// replica signs nothing any more.
+    ForeignSignature(Message),
+    /// A quorum decided a block that this node executes to something else, or refuses. It votes no more.
+    Diverged {
+        /// The decided block.
+        certificate: CommitCertificate,
+        /// Why this node refuses it.
+        reason: RejectReason,
+        /// What this node computed.
+        roots: Option<Roots>,
+    },
+    /// Validators with the weight of an honest one compute other roots for a block than its leader did.
+    RootsDisputed {
+        /// The height.
+        height: Height,
+        /// The block.
+        block_hash: B256,
+        /// Who, and what they computed.
+        rejects: Vec<Signed<Reject>>,
+    },
+}
+
+/// What the vote log held of one height.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRecord {
+    /// Own signed messages in the order of signing.
+    pub messages: Vec<Message>,
+    /// The last lock.
+    pub prepared: Option<(PrepareCertificate, Arc<Block>)>,
+}
+
+/// Whether what the vote log says is all that this key ever signed above the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is.
+    Full,
+    /// It may not be: the log was missing, damaged, or the database went back.
+    None,
+}
+
+/// What a replica is given back after a restart.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// By height, above the head.
+    pub records: BTreeMap<Height, OwnRecord>,
+    /// Whether that is all.
+    pub trust: Trust,
+}

@@ -1,0 +1,152 @@
+//! What keeps a cluster together while messages get lost: sending again, statuses, helping who is behind, and
+//! not waiting long for a leader that is silent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet};
+
+use crate::{BlockSource, Effect, Replica, Timer, replica::Signing, undecided::BlockState};
+
+/// The beat of everything that follows.
+pub(crate) const TICK: Duration = Duration::from_millis(500);
+/// A status every second: two ticks.
+const TICKS_PER_STATUS: u32 = 2;
+/// A leader of whom nothing signed arrived for two seconds is silent (R18).
+const SILENT_TICKS: u32 = 4;
+
+/// Who was heard when, in ticks.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    ticks: u32,
+    /// Ticks since something signed by a validator arrived, by any path.
+    silence: BTreeMap<NodeId, u32>,
+    /// How often a timer ended early at this height.
+    pub(crate) early_timeouts: u64,
+    /// The last status of each validator.
+    pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
+    /// Neighbours that were helped since the last tick: once each is enough.
+    helped: BTreeMap<NodeId, Height>,
+}
+
+impl Liveness {
+    pub(crate) fn heard(&mut self, signer: NodeId) {
+        if let Some(ticks) = self.silence.get_mut(&signer) {
+            *ticks = 0;
+        }
+    }
+
+    fn tick(&mut self, set: &ValidatorSet) {
+        self.ticks = self.ticks.wrapping_add(1);
+        self.helped.clear();
+        self.silence.retain(|id, _| set.contains(id));
+        self.statuses.retain(|id, _| set.contains(id));
+        for member in set.members() {
+            *self.silence.entry(member.key).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
+        self.silent_ticks(id) >= SILENT_TICKS
+    }
+
+    pub(crate) fn silent_ticks(&self, id: &NodeId) -> u32 {
+        self.silence.get(id).copied().unwrap_or(0)
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_tick(&mut self) {
+        self.emit(Effect::SetTimer(Timer::Tick, TICK));
+        self.liveness.tick(&self.now.validators);
+        if self.liveness.ticks.is_multiple_of(TICKS_PER_STATUS) {
+            self.announce_status();
+        }
+        self.pass_over_silent_leader();
+    }
+
+    /// Silent leader (R18): the timer ends early, at most F times for one height. The state of a
+    /// connection alone is never a reason, as others may hear the leader.
+    pub(crate) fn pass_over_silent_leader(&mut self) {
+        let leader = self.now.leader(self.now.view);
+        let silent = self.now.timer.armed
+            && leader != self.config.me
+            && self.now.decided.is_none()
+            && !self.now.proposals.contains_key(&self.now.view)
+            && self.liveness.is_silent(&leader)
+            && self.liveness.early_timeouts < self.now.validators.max_faulty();
+        if silent {
+            self.liveness.early_timeouts += 1;
+            self.change_view(self.now.view.next());
+        }
+    }
+
+    pub(crate) fn announce_status(&mut self) {
+        self.emit(Effect::AnnounceStatus {
+            height: self.now.height,
+            view: self.now.view,
+            head_hash: self.now.parent_hash,
+            in_view_change: self.now.abandoned_below > quorate_types::View::ZERO && !self.now.timer.armed,
+        });
+    }
+
+    /// A sign of life. Only newer ones count, so that a replayed one circulates no further.
+    pub(crate) fn on_status(&mut self, status: Signed<Status>, from: NodeId) {
+        let Signed { statement: Status { height, clock_ms, .. }, signer, .. } = status;
+        if signer == self.config.me {
+            return;
+        }
+        if height < self.now.height && from == signer {
+            self.help(from, height);
+        }
+        if height > self.now.height {
+            self.ask_to_sync(height, from);
+        }
+        let newer =
+            self.liveness.statuses.get(&signer).is_none_or(|known| known.statement.clock_ms < clock_ms);
+        if !newer || !self.now.validators.contains(&signer) {
+            return;
+        }
+        self.liveness.statuses.insert(signer, status);
+        if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous()) {
+            abstention.heard(signer, head);
+        }
+        self.emit(Effect::Relay { message: Message::Status(status), from });
+    }
+
+    /// Tells a neighbour that is behind what was decided, once a tick.
+    pub(crate) fn help(&mut self, neighbour: NodeId, height: Height) {
+        if self.liveness.helped.get(&neighbour) != Some(&height) {
+            self.liveness.helped.insert(neighbour, height);
+            self.emit(Effect::SendDecided { to: neighbour, height });
+        }
+    }
+
+    /// Somebody speaks of a later height, so the one before it is decided.
+    pub(crate) fn ask_to_sync(&mut self, height: Height, from: NodeId) {
+        if let Some(height) = height.previous() {
+            self.emit(Effect::Sync { height, from });
+        }
+    }
+
+    /// Everything undecided is sent again (R19): nothing depends on one delivery.
+    pub(crate) fn on_resend(&mut self) {
+        self.emit(Effect::SetTimer(Timer::Resend(self.now.height), self.config.resend_interval()));
+        self.send_own_again();
+        if let Some(certificate) = self.now.decided.clone() {
+            if !matches!(self.now.blocks.get(&certificate.block_hash()), Some(BlockState::Checking { .. })) {
+                self.fetch_from_signers(&certificate);
+            }
+            return;
+        }
+        let Some(proposal) = self.now.proposals.get(&self.now.view).cloned() else { return };
+        // Asked for in vain the first time.
+        self.check_block(proposal.propose.statement.block_hash, BlockSource::Proposal(proposal), false);
+    }
+
+    pub(crate) fn send_own_again(&mut self) {
+        let own: Vec<Message> = self.now.own.latest.values().cloned().collect();
+        for message in own {
+            self.emit(Effect::Broadcast(message));
+        }
+    }
+}

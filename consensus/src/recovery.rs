@@ -1,0 +1,102 @@
+//! What a restarted replica knows of its own past: sent again, never signed again.
+
+use quorate_types::{Message, Phase, Prepared, View};
+
+use crate::{BlockSource, OwnRecord, Replica, undecided::BlockState};
+
+/// Views of own statements kept for comparison with what comes back from others (R23).
+const MAX_OWN_VIEWS: usize = 64;
+
+impl Replica {
+    /// Takes back what the vote log held of this height (R20).
+    pub(crate) fn restore(&mut self, record: OwnRecord) {
+        if let Some((certificate, block)) = record.prepared {
+            let block_hash = certificate.block_hash();
+            self.now.prepared = Some((certificate, block.clone()));
+            self.check_block(block_hash, BlockSource::Block(block), false);
+        }
+        for message in record.messages {
+            self.take_own(message);
+        }
+        self.now.abandoned_below =
+            self.now.own.changed.last_key_value().map_or(View::ZERO, |(view, _)| *view);
+        let own = &self.now.own;
+        let voted = [&own.proposed, &own.prevoted, &own.committed];
+        let latest = voted.into_iter().filter_map(|it| it.last_key_value()).map(|(view, _)| *view).max();
+        self.now.view = self.now.abandoned_below.max(latest.unwrap_or_default());
+        self.send_own_again();
+    }
+
+    /// Counts an own message like anyone's, and remembers it as said.
+    pub(crate) fn take_own(&mut self, message: Message) {
+        let slot = match &message {
+            Message::Proposal(proposal) => {
+                let propose = proposal.propose.statement;
+                self.now.own.proposed.insert(propose.view, propose.block_hash);
+                self.now.keep_proposal(proposal.clone());
+                if !matches!(self.now.blocks.get(&propose.block_hash), Some(BlockState::Valid(_))) {
+                    self.check_block(propose.block_hash, BlockSource::Proposal(proposal.clone()), false);
+                }
+                1
+            }
+            Message::Vote(vote) => {
+                let said = match vote.statement.phase {
+                    Phase::Prevote => &mut self.now.own.prevoted,
+                    Phase::Commit => &mut self.now.own.committed,
+                };
+                said.insert(vote.statement.view, vote.statement.block_hash);
+                self.on_vote(*vote);
+                2 + u8::from(vote.statement.phase == Phase::Commit)
+            }
+            Message::ViewChange(change) => {
+                let said = change.signed.statement;
+                self.now.own.changed.insert(said.view, said.prepared);
+                self.on_view_change(change.clone());
+                4
+            }
+            Message::Reject(_) | Message::Status(_) | Message::Decided(_) => return,
+        };
+        self.now.own.latest.insert(slot, message);
+        self.forget_oldest_own();
+    }
+
+    fn forget_oldest_own(&mut self) {
+        let own = &mut self.now.own;
+        for said in [&mut own.proposed, &mut own.prevoted, &mut own.committed] {
+            while said.len() > MAX_OWN_VIEWS {
+                said.pop_first();
+            }
+        }
+        while own.changed.len() > MAX_OWN_VIEWS {
+            own.changed.pop_first();
+        }
+    }
+
+    /// Whether a statement of the own key is one that this replica made. Views older than those kept count as
+    /// known: what is too old to compare must not stop the node.
+    pub(crate) fn is_own_known(&self, message: &Message) -> bool {
+        fn known<T: PartialEq>(said: &std::collections::BTreeMap<View, T>, view: View, what: &T) -> bool {
+            let older =
+                said.len() >= MAX_OWN_VIEWS && said.first_key_value().is_some_and(|(first, _)| view < *first);
+            older || said.get(&view) == Some(what)
+        }
+        let own = &self.now.own;
+        match message {
+            Message::Proposal(it) => {
+                let propose = it.propose.statement;
+                known(&own.proposed, propose.view, &propose.block_hash)
+            }
+            Message::Vote(it) => {
+                let vote = it.statement;
+                let said = if vote.phase == Phase::Prevote { &own.prevoted } else { &own.committed };
+                known(said, vote.view, &vote.block_hash)
+            }
+            Message::ViewChange(it) => {
+                let prepared: Option<Prepared> = it.signed.statement.prepared;
+                known(&own.changed, it.signed.statement.view, &prepared)
+            }
+            // They bind nobody, or have no single signer.
+            Message::Reject(_) | Message::Status(_) | Message::Decided(_) => true,
+        }
+    }
+}

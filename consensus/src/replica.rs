@@ -1,0 +1,320 @@
+//! The replica: its state, the dispatch of inputs, and the way from one height to the next.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use quorate_types::{
+    B256, Block, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
+};
+
+use crate::{
+    Abstention, Alarm, BlockSource, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered,
+    ReplicaConfig, Timer, Trust, Verdict,
+    liveness::Liveness,
+    undecided::{BlockState, Undecided},
+};
+
+/// One node's part in the protocol.
+#[derive(Debug)]
+pub struct Replica {
+    pub(crate) config: ReplicaConfig,
+    pub(crate) now: Undecided,
+    /// The head: the parent of the height in flight.
+    pub(crate) head_height: Height,
+    /// Up to here block records are synced; the Commit of the height above waits for it (R9).
+    pub(crate) durable: Height,
+    /// Whether a transaction waits that could be executed now.
+    pub(crate) work: bool,
+    pub(crate) signing: Signing,
+    pub(crate) liveness: Liveness,
+    /// What the vote log held of heights that are not reached yet.
+    pub(crate) recovered: BTreeMap<Height, OwnRecord>,
+    /// The last decision, for neighbours one behind.
+    pub(crate) last_decided: Option<(CommitCertificate, Arc<Block>)>,
+    effects: Vec<Effect>,
+}
+
+/// Whether this node may sign votes.
+#[derive(Clone, Debug)]
+pub(crate) enum Signing {
+    /// It may.
+    Free,
+    /// Not yet: its log does not say all that its key signed.
+    Abstaining(Abstention),
+    /// Never again: its key runs twice, or it executes differently.
+    Stopped,
+}
+
+impl Replica {
+    /// A replica on top of `head`, with what its vote log still held.
+    #[must_use]
+    pub fn new(config: ReplicaConfig, head: Head, recovered: Recovered) -> Self {
+        let signing = match recovered.trust {
+            Trust::Full => Signing::Free,
+            Trust::None => Signing::Abstaining(Abstention::default()),
+        };
+        Self {
+            config,
+            now: Undecided::new(head.height.next(), head.next_validators, head.hash),
+            head_height: head.height,
+            durable: head.height,
+            work: false,
+            signing,
+            liveness: Liveness::default(),
+            recovered: recovered.records,
+            last_decided: None,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes one input and says what is to be done, in order.
+    #[must_use]
+    pub fn step(&mut self, input: Input) -> Vec<Effect> {
+        match input {
+            Input::Start => self.on_start(),
+            Input::Message { message, from } => self.on_message(message, from),
+            Input::Own(messages) => self.on_own(messages),
+            Input::Timer(timer) => self.on_timer(timer),
+            Input::Work(work) => {
+                self.work = work;
+                self.arm_view_timer();
+            }
+            Input::Built { plan, candidate } => self.on_built(plan, candidate),
+            Input::Executing(block_hash) => self.on_executing(block_hash),
+            Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
+            Input::Durable(height) => self.durable = self.durable.max(height),
+            Input::Synced(head) => self.on_synced(head),
+            Input::PeerConnected => self.announce_status(),
+            Input::Behind { height, from } => self.help(from, height),
+            Input::Ahead { height, from } => self.ask_to_sync(height, from),
+        }
+        self.progress();
+        std::mem::take(&mut self.effects)
+    }
+
+    pub(crate) fn emit(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Whether this node votes at the current height.
+    pub(crate) fn may_sign(&self) -> bool {
+        let free = match &self.signing {
+            Signing::Free => true,
+            Signing::Abstaining(abstention) => abstention.is_over(self.now.height),
+            Signing::Stopped => false,
+        };
+        free && self.now.validators.contains(&self.config.me)
+    }
+
+    pub(crate) fn is_leader(&self, view: View) -> bool {
+        self.now.leader(view) == self.config.me
+    }
+
+    fn on_start(&mut self) {
+        self.emit(Effect::SetTimer(Timer::Tick, crate::liveness::TICK));
+        self.begin_height();
+        self.announce_status();
+    }
+
+    /// Everything that may have become possible, in the protocol's order. Each part does nothing
+    /// when its time has not come or is over.
+    fn progress(&mut self) {
+        self.try_leave_abstention();
+        self.try_propose();
+        self.try_prevote();
+        self.try_prepare();
+        self.try_commit();
+        self.try_decide();
+    }
+
+    fn on_message(&mut self, message: Verified<Message>, from: NodeId) {
+        if let Some(signer) = message.signer() {
+            self.liveness.heard(signer);
+        }
+        let height = message.height();
+        if let Message::Status(status) = &*message {
+            self.on_status(*status, from);
+            return;
+        }
+        if height < self.now.height {
+            self.help(from, height);
+            return;
+        }
+        if height > self.now.height {
+            // Whoever speaks of a height has decided the one before it.
+            self.ask_to_sync(height, from);
+            return;
+        }
+        if message.signer() == Some(self.config.me) {
+            self.on_own_from_outside(message.into_inner());
+            return;
+        }
+        let relayed = (*message).clone();
+        let took_a_slot = match message.into_inner() {
+            Message::Proposal(proposal) => self.on_proposal(proposal),
+            Message::Vote(vote) => self.on_vote(vote),
+            Message::ViewChange(change) => self.on_view_change(change),
+            Message::Reject(reject) => self.on_reject(reject),
+            Message::Decided(decided) => self.on_decided(decided),
+            Message::Status(_) => false,
+        };
+        if took_a_slot {
+            self.emit(Effect::Relay { message: relayed, from });
+        }
+    }
+
+    fn on_own(&mut self, messages: Vec<Message>) {
+        let height = self.now.height;
+        messages
+            .into_iter()
+            .filter(|message| message.height() == height)
+            .for_each(|message| self.take_own(message));
+    }
+
+    /// A signature of our own that comes from outside: one of those we sent, or the key runs twice (R23).
+    fn on_own_from_outside(&mut self, message: Message) {
+        if matches!(self.signing, Signing::Free) && !self.is_own_known(&message) {
+            self.signing = Signing::Stopped;
+            self.emit(Effect::Alarm(Alarm::ForeignSignature(message)));
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer) {
+        let height = self.now.height;
+        match timer {
+            Timer::View(at, view) if at == height => self.on_view_timeout(view),
+            Timer::HalfView(at) if at == height => self.emit(Effect::ShareWork),
+            Timer::BlockInterval(at) if at == height => self.now.interval_passed = true,
+            Timer::EmptyBlock(at) if at == height => {
+                self.now.empty_block_due = true;
+                self.arm_view_timer();
+            }
+            Timer::Resend(at) if at == height => self.on_resend(),
+            Timer::Tick => self.on_tick(),
+            // It fired for a height that is over.
+            Timer::View(..)
+            | Timer::HalfView(_)
+            | Timer::BlockInterval(_)
+            | Timer::EmptyBlock(_)
+            | Timer::Resend(_) => {}
+        }
+    }
+
+    fn on_executing(&mut self, block_hash: B256) {
+        if let Some(BlockState::Checking { executing }) = self.now.blocks.get_mut(&block_hash) {
+            *executing = true;
+        }
+    }
+
+    fn on_checked(&mut self, block_hash: B256, verdict: Verdict) {
+        if !matches!(self.now.blocks.get(&block_hash), Some(BlockState::Checking { .. })) {
+            return;
+        }
+        match verdict {
+            Verdict::Valid(candidate) => {
+                self.now.note_block(block_hash, BlockState::Valid(candidate));
+                self.arm_view_timer();
+            }
+            Verdict::Invalid { reason, roots } => self.on_refused(block_hash, reason, roots),
+            Verdict::Mismatched | Verdict::Unavailable => {
+                // Asked for again when it is offered or resent; the block itself may be sound.
+                self.now.blocks.remove(&block_hash);
+                self.now.proposals.retain(|_, it| it.propose.statement.block_hash != block_hash);
+            }
+        }
+    }
+
+    fn on_decided(&mut self, decided: Decided) -> bool {
+        let Decided { certificate, block } = decided;
+        if let Some(block) = block {
+            self.check_block(certificate.block_hash(), BlockSource::Block(block), false);
+        }
+        self.now.decided.get_or_insert(certificate);
+        // Whoever else is behind says so itself, and is helped by its neighbours.
+        false
+    }
+
+    /// Decide (R10): a quorum of commits for one (height, view, hash), whatever the view.
+    fn try_decide(&mut self) {
+        let Some(certificate) = self.now.decided.clone() else { return };
+        let block_hash = certificate.block_hash();
+        match self.now.blocks.get(&block_hash) {
+            Some(BlockState::Valid(candidate)) => {
+                let candidate = candidate.clone();
+                self.decide(candidate, certificate);
+            }
+            Some(BlockState::Checking { .. } | BlockState::Invalid) => {}
+            None => self.fetch_from_signers(&certificate.clone()),
+        }
+    }
+
+    fn decide(&mut self, candidate: Candidate, certificate: CommitCertificate) {
+        // The timer stops before the write: a decision is not to be doubted while the disk is slow
+        // (faults.md, timeout-during-commit).
+        self.stop_timers();
+        let head = Head {
+            height: self.now.height,
+            hash: candidate.block.hash(),
+            next_validators: candidate.next_validators.clone(),
+        };
+        self.last_decided = Some((certificate.clone(), candidate.block.clone()));
+        self.emit(Effect::Decide { candidate, certificate });
+        self.go_on_from(head);
+    }
+
+    fn on_synced(&mut self, head: Head) {
+        self.durable = self.durable.max(head.height);
+        if head.height >= self.now.height {
+            self.stop_timers();
+            self.last_decided = None;
+            self.go_on_from(head);
+        }
+    }
+
+    fn go_on_from(&mut self, head: Head) {
+        self.head_height = head.height;
+        self.now = Undecided::new(head.height.next(), head.next_validators, head.hash);
+        self.work = false;
+        self.liveness.early_timeouts = 0;
+        self.begin_height();
+        self.progress();
+    }
+
+    fn begin_height(&mut self) {
+        let height = self.now.height;
+        self.emit(Effect::Enter { height, validators: self.now.validators.clone() });
+        self.recovered = self.recovered.split_off(&height);
+        if let Some(record) = self.recovered.remove(&height) {
+            self.restore(record);
+        }
+        self.emit(Effect::SetTimer(Timer::BlockInterval(height), self.config.min_block_interval));
+        if let Some(interval) = self.config.empty_block_interval {
+            self.emit(Effect::SetTimer(Timer::EmptyBlock(height), interval));
+        }
+        self.emit(Effect::SetTimer(Timer::Resend(height), self.config.resend_interval()));
+        self.arm_view_timer();
+    }
+
+    fn stop_timers(&mut self) {
+        let (height, view) = (self.now.height, self.now.view);
+        self.emit(Effect::CancelTimer(Timer::View(height, view)));
+        for timer in [Timer::HalfView, Timer::BlockInterval, Timer::EmptyBlock, Timer::Resend] {
+            self.emit(Effect::CancelTimer(timer(height)));
+        }
+    }
+
+    pub(crate) fn report(&mut self, evidence: Evidence) {
+        self.emit(Effect::Report(evidence));
+    }
+
+    /// The height being decided.
+    #[must_use]
+    pub const fn height(&self) -> Height {
+        self.now.height
+    }
+
+    /// The validators of the height being decided.
+    #[must_use]
+    pub fn validators(&self) -> &Arc<ValidatorSet> {
+        &self.now.validators
+    }
+}

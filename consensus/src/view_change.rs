@@ -1,0 +1,118 @@
+//! Timers, wishes for another view, and the jump that keeps validators together.
+
+use quorate_types::{SignedViewChange, View, ViewChange};
+
+use crate::{
+    Effect, Evidence, Replica, Timer, Unsigned, VoteBatch,
+    undecided::{BlockState, ViewTimer},
+};
+
+impl Replica {
+    /// Moves to `view`, which somebody justified: its timer starts at once.
+    pub(crate) fn enter_view(&mut self, view: View) {
+        self.leave_view(view);
+        self.arm_view_timer();
+    }
+
+    fn leave_view(&mut self, view: View) {
+        self.emit(Effect::CancelTimer(Timer::View(self.now.height, self.now.view)));
+        self.now.view = view;
+        self.now.timer = ViewTimer::default();
+    }
+
+    /// Starts the view timer when its condition holds and it does not run. View 0: there is work (R14), else the
+    /// chain would churn while idle. Above: a quorum wishes for this view or a higher one (R15), so that views do
+    /// not run away while the cluster is down; or its leader's justified proposal arrived, which proves the same.
+    pub(crate) fn arm_view_timer(&mut self) {
+        let (height, view) = (self.now.height, self.now.view);
+        let proposed = self.now.proposals.contains_key(&view);
+        let due = if view == View::ZERO {
+            self.is_block_due() || proposed
+        } else {
+            proposed || self.now.weight_changing_to(view) >= self.now.validators.quorum()
+        };
+        if !due && view == View::ZERO && self.now.timer.armed {
+            self.now.timer.armed = false;
+            self.emit(Effect::CancelTimer(Timer::View(height, view)));
+            self.emit(Effect::CancelTimer(Timer::HalfView(height)));
+        }
+        if !due || self.now.timer.armed || self.now.decided.is_some() || !self.may_sign() {
+            return;
+        }
+        self.now.timer.armed = true;
+        self.emit(Effect::SetTimer(Timer::View(height, view), self.config.view_timeout(view)));
+        if view == View::ZERO {
+            self.emit(Effect::SetTimer(Timer::HalfView(height), self.config.base_timeout / 2));
+        }
+        self.pass_over_silent_leader();
+    }
+
+    /// The timer of `view` fired. While the valid proposal of the view is being executed it is held back (R16).
+    pub(crate) fn on_view_timeout(&mut self, view: View) {
+        if view != self.now.view || !self.now.timer.armed || self.now.decided.is_some() {
+            return;
+        }
+        let executing = self.now.proposals.get(&view).is_some_and(|proposal| {
+            let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
+            matches!(state, Some(BlockState::Checking { executing: true }))
+        });
+        if executing && self.now.timer.held_back < self.config.hold_backs() {
+            self.now.timer.held_back += 1;
+            self.emit(Effect::SetTimer(Timer::View(self.now.height, view), self.config.base_timeout));
+            return;
+        }
+        self.change_view(view.next());
+    }
+
+    /// Timeout (R11, R12): from here on no vote in a view below `view`, and the wish carries the lock.
+    pub(crate) fn change_view(&mut self, view: View) {
+        if !self.may_sign() {
+            return;
+        }
+        self.leave_view(view);
+        self.now.abandoned_below = view;
+        let prepared = self.now.lock();
+        let certificate = self.now.prepared.as_ref().map(|(certificate, _)| certificate.clone());
+        self.now.own.changed.insert(view, prepared);
+        let change = ViewChange { height: self.now.height, view, prepared };
+        let prepared = self.now.unlogged_lock();
+        self.emit(Effect::Vote(VoteBatch {
+            height: self.now.height,
+            statements: vec![Unsigned::ViewChange { change, certificate }],
+            prepared,
+        }));
+        // A transaction known to this node alone must still get into a block (faults.md, lone-transaction).
+        self.emit(Effect::ShareWork);
+    }
+
+    /// One wish is kept for each validator, the highest (R13).
+    pub(crate) fn on_view_change(&mut self, change: SignedViewChange) -> bool {
+        let signer = change.signed.signer;
+        if let Some(known) = self.now.view_changes.get(&signer) {
+            let (known, new) = (known.signed, change.signed);
+            if new.statement.view == known.statement.view && new.statement != known.statement {
+                self.report(Evidence::ViewChanges(known, new));
+            }
+            if new.statement.view <= known.statement.view {
+                return false;
+            }
+        }
+        self.learn_lock(change.certificate.clone());
+        self.now.view_changes.insert(signer, change);
+        self.jump();
+        self.arm_view_timer();
+        true
+    }
+
+    /// Jump (R13): to the highest view that validators with an honest one among them wish for or beyond. One liar
+    /// moves nobody (faults.md, liar-high-view).
+    fn jump(&mut self) {
+        let wished = self.now.view_changes.values().map(|change| change.signed.statement.view);
+        let above = wished.filter(|view| *view > self.now.view.max(self.now.abandoned_below));
+        let honest = self.now.validators.honest();
+        let target: Option<View> = above.filter(|view| self.now.weight_changing_to(*view) >= honest).max();
+        if let Some(view) = target {
+            self.change_view(view);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Prevotes, the lock, commits.
+
+use std::sync::Arc;
+
+use quorate_types::{
+    B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, Reject,
+    RejectReason, Roots, Signed, View, Vote,
+};
+
+use crate::{
+    Alarm, BlockSource, Effect, Evidence, Replica, Unsigned, VoteBatch, replica::Signing,
+    undecided::BlockState, votes::Counted,
+};
+
+impl Replica {
+    /// A leader's offer, already checked against its signature, bindings and justification. Above the own
+    /// view it is this protocol's NEW-VIEW and takes this node along.
+    pub(crate) fn on_proposal(&mut self, proposal: Arc<Proposal>) -> bool {
+        let propose = proposal.propose.statement;
+        if let Some(first) = self.now.proposals.get(&propose.view) {
+            if first.propose.statement != propose {
+                let evidence = Evidence::Proposals(first.propose, proposal.propose);
+                self.report(evidence);
+            }
+            return false;
+        }
+        if propose.view < self.now.view || propose.view < self.now.abandoned_below {
+            return false;
+        }
+        if proposal.header.parent_hash != self.now.parent_hash {
+            self.reject(propose.view, propose.block_hash, RejectReason::Header, None);
+            return false;
+        }
+        if let Some(candidate) = self.now.valid(&propose.block_hash)
+            && candidate.block.body_hash() != propose.body_hash
+        {
+            self.reject(propose.view, propose.block_hash, RejectReason::Transaction, None);
+            return false;
+        }
+        if propose.view > self.now.view {
+            self.enter_view(propose.view);
+        }
+        self.learn_lock(proposal.justification.as_ref().and_then(|it| it.certificate.clone()));
+        self.now.keep_proposal(proposal.clone());
+        // A block that was prepared before is proposed again however old it is (faults.md, reproposal-too-old).
+        let fresh = proposal.justification.as_ref().is_none_or(|it| it.certificate.is_none());
+        self.check_block(propose.block_hash, BlockSource::Proposal(proposal), fresh);
+        self.arm_view_timer();
+        true
+    }
+
+    /// Has the driver get and execute a block, unless that is under way or done.
+    pub(crate) fn check_block(&mut self, block_hash: B256, source: BlockSource, fresh: bool) {
+        let known = self.now.blocks.get(&block_hash);
+        let complete = matches!(source, BlockSource::Block(_));
+        // A whole block is worth a second look while parts of it are still being asked for.
+        let wanted =
+            known.is_none() || (complete && matches!(known, Some(BlockState::Checking { executing: false })));
+        if wanted && self.now.note_block(block_hash, BlockState::Checking { executing: false }) {
+            self.emit(Effect::Check { block_hash, source, fresh });
+        }
+    }
+
+    /// Prevote (R5): once for a view, for the proposal of its leader, executed to the same roots.
+    pub(crate) fn try_prevote(&mut self) {
+        let view = self.now.view;
+        let Some(proposal) = self.now.proposals.get(&view) else { return };
+        let block_hash = proposal.propose.statement.block_hash;
+        let due = self.may_sign()
+            && view >= self.now.abandoned_below
+            && self.now.decided.is_none()
+            && !self.now.own.prevoted.contains_key(&view)
+            && self.now.valid(&block_hash).is_some();
+        if due {
+            self.now.own.prevoted.insert(view, block_hash);
+            let vote = self.now.vote(Phase::Prevote, view, block_hash);
+            self.sign_vote(vote);
+        }
+    }
+
+    fn sign_vote(&mut self, vote: Vote) {
+        let prepared = self.now.unlogged_lock();
+        let statements = vec![Unsigned::Vote(vote)];
+        self.emit(Effect::Vote(VoteBatch { height: vote.height, statements, prepared }));
+    }
+
+    pub(crate) fn on_vote(&mut self, vote: Signed<Vote>) -> bool {
+        match self.now.votes.insert(vote) {
+            Counted::New => {
+                self.note_decision(vote.statement);
+                true
+            }
+            Counted::Known => false,
+            Counted::Conflict(evidence) => {
+                self.report(*evidence);
+                false
+            }
+        }
+    }
+
+    /// A quorum of commits decides, in whatever view they were cast (R10).
+    fn note_decision(&mut self, vote: Vote) {
+        if vote.phase == Phase::Commit && self.now.decided.is_none() {
+            let quorum = self.now.votes.commits.certificate(vote, &self.now.validators);
+            self.now.decided = quorum.and_then(|it| CommitCertificate::new(it).ok());
+        }
+    }
+
+    /// The lock (R6): a quorum of prevotes in this or a later view, with the body at hand and executed.
+    pub(crate) fn try_prepare(&mut self) {
+        let view = self.now.view.max(self.now.abandoned_below);
+        // Locks that came before their block did are taken once it is there.
+        let wished = self.now.view_changes.values().filter_map(|it| it.certificate.clone());
+        let ripe = wished.filter(|it| self.now.valid(&it.block_hash()).is_some());
+        let highest = ripe.max_by_key(|it| it.view());
+        self.learn_lock(highest);
+        for certificate in self.prevoted_from(view) {
+            if certificate.view() > self.now.view {
+                self.enter_view(certificate.view());
+            }
+            self.learn_lock(Some(certificate));
+        }
+    }
+
+    /// The quorums of prevotes in `view` and in views that others reached without this node.
+    fn prevoted_from(&self, view: View) -> Vec<PrepareCertificate> {
+        let mut votes: Vec<Vote> = self.now.votes.prevotes.cast_from(view).collect();
+        votes.sort_unstable_by_key(|vote| (vote.view, vote.block_hash));
+        votes.dedup();
+        let quorum = |vote| self.now.votes.prevotes.certificate(vote, &self.now.validators);
+        votes.into_iter().filter_map(quorum).filter_map(|it| PrepareCertificate::new(it).ok()).collect()
+    }
+
+    /// Takes a prepare certificate as own lock when it is higher and its block is at hand; otherwise
+    /// fetches the block at once from those who voted for it (R7).
+    pub(crate) fn learn_lock(&mut self, certificate: Option<PrepareCertificate>) {
+        let Some(certificate) = certificate else { return };
+        if self.now.prepared.as_ref().is_some_and(|(own, _)| own.view() >= certificate.view()) {
+            return;
+        }
+        match self.now.valid(&certificate.block_hash()) {
+            Some(candidate) => {
+                self.now.prepared = Some((certificate, candidate.block.clone()));
+                self.now.prepared_logged = false;
+            }
+            None => self.fetch_prepared(&certificate),
+        }
+    }
+
+    /// Commit (R8, R9): on the lock of the current view, once, when the parent is durable. Certificate, body
+    /// and commit are one frame on disk before the commit is sent.
+    pub(crate) fn try_commit(&mut self) {
+        let Some((certificate, _)) = &self.now.prepared else { return };
+        let (view, block_hash) = (certificate.view(), certificate.block_hash());
+        let due = self.may_sign()
+            && view == self.now.view
+            && view >= self.now.abandoned_below
+            && self.now.decided.is_none()
+            && !self.now.own.committed.contains_key(&view)
+            && self.now.valid(&block_hash).is_some()
+            && self.durable >= self.head_height;
+        if due {
+            self.now.own.committed.insert(view, block_hash);
+            let vote = self.now.vote(Phase::Commit, view, block_hash);
+            self.sign_vote(vote);
+        }
+    }
+
+    pub(crate) fn fetch_prepared(&mut self, certificate: &PrepareCertificate) {
+        self.fetch_from_signers(certificate);
+    }
+
+    /// Fetches the block of a certificate from its signers: they have it, or could not have signed.
+    pub(crate) fn fetch_from_signers(&mut self, certificate: &QuorumCertificate) {
+        let signers: Vec<NodeId> = certificate
+            .signer_ids(&self.now.validators)
+            .map(|ids| ids.into_iter().copied().filter(|id| *id != self.config.me).collect())
+            .unwrap_or_default();
+        self.check_block(certificate.vote.block_hash, BlockSource::Peers(signers), false);
+    }
+
+    pub(crate) fn on_refused(&mut self, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
+        self.now.note_block(block_hash, BlockState::Invalid);
+        let mut views =
+            self.now.proposals.iter().filter(|(_, it)| it.propose.statement.block_hash == block_hash);
+        if let Some((view, _)) = views.next_back() {
+            self.reject(*view, block_hash, reason, roots);
+        }
+        if let Some(certificate) = self.now.decided.clone().filter(|it| it.block_hash() == block_hash) {
+            // Divergence (R22): a quorum decided what this node computes differently.
+            self.signing = Signing::Stopped;
+            self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
+        }
+    }
+
+    fn reject(&mut self, view: View, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
+        if self.may_sign() {
+            let height = self.now.height;
+            self.emit(Effect::Reject(Reject { height, view, block_hash, reason, roots }));
+        }
+    }
+
+    /// One refusal is kept for each validator; from those that could hold an honest one about roots comes an alarm (R22).
+    pub(crate) fn on_reject(&mut self, reject: Signed<Reject>) -> bool {
+        if self
+            .now
+            .rejects
+            .get(&reject.signer)
+            .is_some_and(|known| known.statement.view >= reject.statement.view)
+        {
+            return false;
+        }
+        self.now.rejects.insert(reject.signer, reject);
+        let block_hash = reject.statement.block_hash;
+        let disputes = |it: &&Signed<Reject>| {
+            it.statement.reason == RejectReason::Divergence && it.statement.block_hash == block_hash
+        };
+        let rejects: Vec<_> = self.now.rejects.values().filter(disputes).copied().collect();
+        if self.now.validators.weight_of_all(rejects.iter().map(|it| &it.signer))
+            >= self.now.validators.honest()
+        {
+            self.emit(Effect::Alarm(Alarm::RootsDisputed { height: self.now.height, block_hash, rejects }));
+        }
+        true
+    }
+}
