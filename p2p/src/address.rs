@@ -44,7 +44,9 @@ impl PeerAddress {
             match part {
                 Protocol::Ip4(ip) => host = Some(ip.to_string()),
                 Protocol::Ip6(ip) => host = Some(ip.to_string()),
-                Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => host = Some(name.into_owned()),
+                Protocol::Dns(name) | Protocol::Dns4(name) | Protocol::Dns6(name) => {
+                    host = Some(name.into_owned())
+                }
                 Protocol::Tcp(number) => port = Some(number),
                 Protocol::P2p(peer) => node = Some(node_id(&peer).ok_or("the peer id is no ed25519 key's")?),
                 other => return Err(format!("`{}` is not supported", other.tag())),
@@ -72,7 +74,8 @@ impl FromStr for PeerAddress {
     type Err = NetworkError;
 
     fn from_str(text: &str) -> Result<Self, NetworkError> {
-        let parsed = if text.starts_with('/') { Self::from_multiaddr(text) } else { Self::from_host_port(text) };
+        let parsed =
+            if text.starts_with('/') { Self::from_multiaddr(text) } else { Self::from_host_port(text) };
         parsed.map_err(|reason| NetworkError::PeerAddress { text: text.to_owned(), reason })
     }
 }

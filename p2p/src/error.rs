@@ -41,7 +41,9 @@ pub enum NetworkError {
     #[error("{0} peers are configured, at most {most} are possible", most = crate::MAX_CONFIGURED_PEERS)]
     TooManyPeers(usize),
     /// The address to listen on is taken or not this machine's.
-    #[error("cannot listen on {address}: {reason}; is another node running, or the address another machine's?")]
+    #[error(
+        "cannot listen on {address}: {reason}; is another node running, or the address another machine's?"
+    )]
     Listen {
         /// As configured.
         address: SocketAddr,

@@ -165,7 +165,8 @@ impl Responder {
     pub fn respond(self, response: &Response) {
         let bytes = response.encode();
         if bytes.len() > MAX_RESPONSE_BYTES {
-            let reason = format!("the answer takes {} bytes, at most {MAX_RESPONSE_BYTES} go out", bytes.len());
+            let reason =
+                format!("the answer takes {} bytes, at most {MAX_RESPONSE_BYTES} go out", bytes.len());
             return self.refuse(reason);
         }
         self.answer(Ok(bytes));

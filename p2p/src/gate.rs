@@ -22,9 +22,7 @@ use libp2p::{
     },
 };
 
-use crate::limits::{
-    HANDSHAKE_BURST, HANDSHAKES_PER_SECOND, MAX_PENDING_PER_ADDRESS, MAX_TRACKED_ADDRESSES,
-};
+use crate::limits::{HANDSHAKE_BURST, HANDSHAKES_PER_SECOND, MAX_PENDING_PER_ADDRESS, MAX_TRACKED_ADDRESSES};
 
 /// Counts handshakes by address.
 pub(crate) struct Gate {

@@ -122,7 +122,9 @@ pub(crate) struct Traffic {
 impl Traffic {
     pub(crate) fn new() -> Self {
         let rate = |per_second: u32| {
-            DefaultDirectRateLimiter::direct(Rate::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN)))
+            DefaultDirectRateLimiter::direct(Rate::per_second(
+                NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN),
+            ))
         };
         Self {
             last_frame_ms: AtomicU64::new(0),

@@ -102,7 +102,9 @@ where
 {
     match reader.next().await {
         Some(frame) => frame.map(bytes::BytesMut::freeze),
-        None => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the stream without a word")),
+        None => {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the stream without a word"))
+        }
     }
 }
 

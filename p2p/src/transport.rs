@@ -81,7 +81,8 @@ impl MutualTls {
         chain: Vec<CertificateDer<'static>>,
         admission: Arc<Admission>,
     ) -> Result<Self, NetworkError> {
-        let bad = |reason: String| NetworkError::Certificate { what: "the node's certificate".into(), reason };
+        let bad =
+            |reason: String| NetworkError::Certificate { what: "the node's certificate".into(), reason };
         let leaf = chain.first().ok_or_else(|| bad("the chain is empty".into()))?;
         let details = CertificateDetails::read(leaf)?;
         if details.node != Some(key.id()) {
@@ -162,7 +163,9 @@ impl MutualTls {
         let mut first = [0];
         stream.read_exact(&mut first).await.map_err(explain)?;
         if first != [ADMITTED] {
-            return Err(HandshakeError::Failed(io::Error::other("the peer speaks another protocol inside TLS")));
+            return Err(HandshakeError::Failed(io::Error::other(
+                "the peer speaks another protocol inside TLS",
+            )));
         }
         Ok((self.admitted(&verifier)?, stream.into()))
     }

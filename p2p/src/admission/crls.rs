@@ -41,7 +41,8 @@ fn lists(file: &[u8], index: usize) -> Result<Vec<Vec<u8>>, NetworkError> {
 }
 
 fn issuer_and_number(der: &[u8], index: usize) -> Result<(Vec<u8>, BigUint), NetworkError> {
-    let (_, list) = CertificateRevocationList::from_der(der).map_err(|error| bad(index, error.to_string()))?;
+    let (_, list) =
+        CertificateRevocationList::from_der(der).map_err(|error| bad(index, error.to_string()))?;
     let number = list.crl_number().cloned().unwrap_or_default();
     Ok((list.issuer().as_raw().to_vec(), number))
 }

@@ -153,7 +153,8 @@ impl Admission {
         let now = UnixTime::since_unix_epoch(since_epoch);
         let anchors = std::slice::from_ref(&self.anchor);
         let certificate = EndEntityCert::try_from(leaf)?;
-        let path = certificate.verify_for_usage(ED25519_ONLY.all, anchors, above, now, usage, revocation, None)?;
+        let path =
+            certificate.verify_for_usage(ED25519_ONLY.all, anchors, above, now, usage, revocation, None)?;
         check_issuers(&path)
     }
 

@@ -65,7 +65,7 @@ impl Refusal {
         Self { subject: format!("certificate of {}", details.subject()), check }
     }
 
-    pub(super) fn nothing_shown() -> Self {
+    pub(crate) fn nothing_shown() -> Self {
         Self { subject: "the peer".into(), check: Check::Nothing }
     }
 

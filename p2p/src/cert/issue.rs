@@ -97,7 +97,8 @@ impl Authority {
         if *theirs != *key.subject_public_key_info() {
             return Err(unfit(&details, "the key beside it is another one's"));
         }
-        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|error| failed("the authority", &error))?;
+        let issuer =
+            Issuer::from_ca_cert_der(&certificate, key).map_err(|error| failed("the authority", &error))?;
         Ok(Self { issuer, certificate, details })
     }
 
@@ -132,7 +133,8 @@ impl Authority {
         key: &impl PublicKeyData,
     ) -> Result<CertificateDer<'static>, NetworkError> {
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(key, &self.issuer).map_err(|error| failed("a certificate", &error))?;
+        let certificate =
+            params.signed_by(key, &self.issuer).map_err(|error| failed("a certificate", &error))?;
         Ok(certificate.into())
     }
 
@@ -200,7 +202,11 @@ pub fn issue_node(
 ///
 /// # Errors
 /// When `chain` is no chain CA, or the operating system has no randomness.
-pub fn issue_sdk_branch(chain: &Authority, name: &str, validity: Validity) -> Result<Authority, NetworkError> {
+pub fn issue_sdk_branch(
+    chain: &Authority,
+    name: &str,
+    validity: Validity,
+) -> Result<Authority, NetworkError> {
     chain.expect_role(Role::Chain)?;
     let key = p256_key()?;
     let params = authority_params(name, Role::Sdk, 0, validity.within(&chain.details))?;
@@ -316,7 +322,8 @@ fn params(name: &str, role: Role, validity: Validity) -> Result<CertificateParam
 
 fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
     let format = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    let block = |der: &CertificateDer<'_>| pem::encode_config(&pem::Pem::new("CERTIFICATE", der.to_vec()), format);
+    let block =
+        |der: &CertificateDer<'_>| pem::encode_config(&pem::Pem::new("CERTIFICATE", der.to_vec()), format);
     certificates.iter().map(block).collect()
 }
 
@@ -325,5 +332,8 @@ fn failed(what: &str, error: &impl std::fmt::Display) -> NetworkError {
 }
 
 fn unfit(details: &CertificateDetails, reason: &str) -> NetworkError {
-    NetworkError::Certificate { what: format!("the certificate of {}", details.subject()), reason: reason.to_owned() }
+    NetworkError::Certificate {
+        what: format!("the certificate of {}", details.subject()),
+        reason: reason.to_owned(),
+    }
 }

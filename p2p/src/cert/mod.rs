@@ -15,9 +15,9 @@ mod read;
 mod role;
 
 pub use issue::{
-    AGENCY_VALIDITY, Authority, CHAIN_CA_VALIDITY, CRL_VALIDITY, Issued, NODE_VALIDITY, SdkIdentity, Validity,
-    issue_agency, issue_chain_ca, issue_crl, issue_node, issue_sdk, issue_sdk_branch,
+    AGENCY_VALIDITY, Authority, CHAIN_CA_VALIDITY, CRL_VALIDITY, Issued, NODE_VALIDITY, SdkIdentity,
+    Validity, issue_agency, issue_chain_ca, issue_crl, issue_node, issue_sdk, issue_sdk_branch,
 };
-pub use read::{CertificateDetails, read_certificates, read_crls};
 pub(crate) use read::shown_date;
+pub use read::{CertificateDetails, read_certificates, read_crls};
 pub use role::Role;

@@ -93,13 +93,13 @@ pub fn read_certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'st
 ///
 /// # Errors
 /// [`NetworkError::Certificate`] when the text is not PEM.
-pub fn read_crls(
-    pem: &str,
-    what: &str,
-) -> Result<Vec<CertificateRevocationListDer<'static>>, NetworkError> {
-    CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(|error| {
-        NetworkError::Certificate { what: what.to_owned(), reason: format!("it is not PEM: {error:?}") }
-    })
+pub fn read_crls(pem: &str, what: &str) -> Result<Vec<CertificateRevocationListDer<'static>>, NetworkError> {
+    CertificateRevocationListDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().map_err(
+        |error| NetworkError::Certificate {
+            what: what.to_owned(),
+            reason: format!("it is not PEM: {error:?}"),
+        },
+    )
 }
 
 /// A date as operators read it: `2026-01-31 23:59 UTC`.

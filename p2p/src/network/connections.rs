@@ -5,7 +5,12 @@ use libp2p::{
     swarm::{ConnectionId, DialError, ListenError, SwarmEvent},
 };
 
-use super::{session::{NO_DELAY, Session}, task::NetworkTask};
+use tokio::time::Instant;
+
+use super::{
+    session::{NO_DELAY, Session},
+    task::NetworkTask,
+};
 use crate::{
     NetworkEvent,
     behaviour::BehaviourEvent,
@@ -43,18 +48,25 @@ impl NetworkTask {
         }
     }
 
+    /// Keeps the gauge that operators see.
+    fn count_connections(&self) {
+        let established = self.swarm.network_info().connection_counters().num_established();
+        self.shared.connections.store(established, std::sync::atomic::Ordering::Relaxed);
+    }
+
     fn on_established(
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
         endpoint: &libp2p::core::ConnectedPoint,
     ) {
+        self.count_connections();
         // The transport makes peer ids of ed25519 keys alone.
         let Some(node) = node_id(&peer) else { return };
         self.redials.established(connection, node);
-        let own = self.own;
-        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node));
-        let surplus = session.link(connection, endpoint, own);
+        let (own, now) = (self.own, Instant::now());
+        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node, now));
+        let surplus = session.link(connection, endpoint, own, now);
         let opening = session.outbound.is_none() && !session.is_closing();
         if let Some(surplus) = surplus {
             tracing::debug!(peer = %node, "two connections to one peer: one is closed");
@@ -84,6 +96,7 @@ impl NetworkTask {
     }
 
     fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.count_connections();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if !session.unlink(connection) {
             return;
@@ -116,7 +129,9 @@ impl NetworkTask {
     }
 
     fn wrong_peer(&self, index: usize, obtained: &PeerId) -> String {
-        let shown = |node: Option<quorate_types::NodeId>| node.map_or_else(|| "nobody".into(), |node| node.to_string());
+        let shown = |node: Option<quorate_types::NodeId>| {
+            node.map_or_else(|| "nobody".into(), |node| node.to_string())
+        };
         format!(
             "node {} answers there, but node {} is configured: correct the address or the key",
             shown(node_id(obtained)),

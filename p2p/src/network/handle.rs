@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -13,11 +16,7 @@ use quorate_types::NodeId;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    NetworkError, PeerInfo, RequestError,
-    admission::Admission,
-    peer::Peer,
-};
+use crate::{NetworkError, PeerInfo, RequestError, admission::Admission, peer::Peer};
 
 /// All greeted peers.
 pub(super) type Roster = BTreeMap<NodeId, Arc<Peer>>;
@@ -46,6 +45,8 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) roster: Arc<ArcSwap<Roster>>,
     pub(super) validators: Arc<ArcSwap<HashSet<NodeId>>>,
+    /// Connections that live, greeted or not.
+    pub(super) connections: Arc<AtomicU32>,
     /// Asks the task to stop.
     pub(super) stop: CancellationToken,
     /// Says that it has.
@@ -95,7 +96,11 @@ impl NetworkHandle {
     pub fn publish_transactions(&self, batch: &TransactionBatch) -> Result<(), NetworkError> {
         let frame = batch.encode();
         if frame.len() > MAX_BATCH_BYTES {
-            return Err(NetworkError::TooLarge { what: "a batch", bytes: frame.len(), most: MAX_BATCH_BYTES });
+            return Err(NetworkError::TooLarge {
+                what: "a batch",
+                bytes: frame.len(),
+                most: MAX_BATCH_BYTES,
+            });
         }
         self.0.commands.try_send(Command::Publish(frame)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NetworkError::Busy("a batch of transactions"),
@@ -132,6 +137,12 @@ impl NetworkHandle {
     #[must_use]
     pub fn peer_count(&self) -> usize {
         self.0.shared.roster.load().len()
+    }
+
+    /// How many connections live, greeted or not.
+    #[must_use]
+    pub fn connection_count(&self) -> u32 {
+        self.0.shared.connections.load(Relaxed)
     }
 
     /// Reserves a place for each of these nodes. Everyone else counts as a guest from the next

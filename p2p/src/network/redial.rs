@@ -20,7 +20,6 @@ use crate::{
 
 /// The configured peers and where each stands.
 pub(super) struct Redials {
-    own: NodeId,
     targets: Vec<Target>,
     timers: JoinSet<Due>,
     seed: u64,
@@ -52,29 +51,25 @@ enum State {
 }
 
 impl Redials {
-    /// Starts with all of them. The lower key dials first, so that two nodes that start together do
-    /// not dial each other at once.
+    /// Starts with all of them.
     pub(super) fn new(own: NodeId, addresses: Vec<PeerAddress>) -> Self {
         let seed = u64::from_le_bytes(std::array::from_fn(|byte| own.0[byte]));
-        let mut redials = Self { own, targets: Vec::new(), timers: JoinSet::new(), seed };
+        let mut redials = Self { targets: Vec::new(), timers: JoinSet::new(), seed };
         for (index, address) in addresses.into_iter().enumerate() {
-            let state = if address.node == Some(own) { State::Own } else { State::Waiting };
-            let first = match address.node {
-                Some(node) if node > own => Duration::ZERO,
-                Some(_) => SECOND_DIALER_DELAY,
-                None => REDIAL_MIN,
-            };
-            let backoff = redials.fresh_backoff(index);
+            let first = first_delay(own, address.node);
+            let state = if first.is_some() { State::Waiting } else { State::Own };
+            let backoff = backoff(redials.next_seed());
+            let last_failure = String::new();
             redials.targets.push(Target {
                 address,
                 learned: None,
                 state,
                 backoff,
                 attempts: 0,
-                last_failure: String::new(),
+                last_failure,
             });
-            if state == State::Waiting {
-                redials.schedule(index, first);
+            if let Some(delay) = first {
+                redials.schedule(index, delay);
             }
         }
         redials
@@ -146,9 +141,9 @@ impl Redials {
     /// The peer has greeted: whatever was wrong before is over.
     pub(super) fn greeted(&mut self, node: NodeId) {
         for index in self.linked_to(node) {
-            let backoff = self.fresh_backoff(index);
+            let fresh = backoff(self.next_seed());
             let target = &mut self.targets[index];
-            target.backoff = backoff;
+            target.backoff = fresh;
             target.last_failure.clear();
         }
     }
@@ -173,21 +168,33 @@ impl Redials {
         });
     }
 
-    /// Each node and target has a jitter of its own: nodes that lost each other do not meet again in step.
-    fn fresh_backoff(&mut self, index: usize) -> ExponentialBackoff {
-        self.seed = self.seed.wrapping_add(index as u64).wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        ExponentialBuilder::new()
-            .with_min_delay(REDIAL_MIN)
-            .with_max_delay(REDIAL_MAX)
-            .without_max_times()
-            .with_jitter()
-            .with_jitter_seed(self.seed)
-            .build()
+    /// Each node, target and back-off has a jitter of its own: nodes that lost each other at the same
+    /// moment do not meet again in step. A linear congruential step is random enough for that.
+    const fn next_seed(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        self.seed
     }
+}
 
-    pub(super) const fn own(&self) -> NodeId {
-        self.own
+/// How long to wait before the first dial; `None` for this node itself. The lower key dials first, so
+/// that two nodes that start together do not dial each other at once.
+fn first_delay(own: NodeId, node: Option<NodeId>) -> Option<Duration> {
+    match node {
+        Some(node) if node == own => None,
+        Some(node) if node > own => Some(Duration::ZERO),
+        Some(_) => Some(SECOND_DIALER_DELAY),
+        None => Some(REDIAL_MIN),
     }
+}
+
+fn backoff(seed: u64) -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(REDIAL_MIN)
+        .with_max_delay(REDIAL_MAX)
+        .without_max_times()
+        .with_jitter()
+        .with_jitter_seed(seed)
+        .build()
 }
 
 #[cfg(test)]
@@ -200,54 +207,37 @@ mod tests {
         NodeKey::from_seed([seed; 32]).id()
     }
 
-    fn target(node: Option<NodeId>) -> PeerAddress {
-        PeerAddress { host: "127.0.0.1".into(), port: 1, node }
+    #[test]
+    fn the_back_off_goes_from_a_quarter_second_to_fifteen_and_never_gives_up() {
+        let delays: Vec<_> = backoff(1).take(10_000).collect();
+        assert_eq!(delays.len(), 10_000);
+        assert!((REDIAL_MIN..=2 * REDIAL_MIN).contains(&delays[0]), "{:?}", delays[0]);
+        assert!(delays[20..].iter().all(|delay| (REDIAL_MAX..=Duration::from_secs(15)).contains(delay)));
+        assert_ne!(delays[20], delays[21], "jitter");
+        assert_ne!(delays, backoff(2).take(10_000).collect::<Vec<_>>(), "a jitter of its own");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_back_off_ends_at_fifteen_seconds_and_never_gives_up() {
-        let mut redials = Redials::new(id(1), vec![target(None)]);
-        let mut delays = Vec::new();
-        for _ in 0..200 {
-            let before = tokio::time::Instant::now();
-            let due = redials.due().await;
-            delays.push(before.elapsed());
-            redials.failed(due.index, "refused");
-        }
-        let (first, last) = (delays[1], delays[199]);
-        assert!((REDIAL_MIN..=2 * REDIAL_MIN + Duration::from_millis(5)).contains(&first), "{first:?}");
-        assert!((REDIAL_MAX..=Duration::from_millis(15_005)).contains(&last), "{last:?}");
-        assert_ne!(delays[198], delays[199], "jitter");
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_a_greeting_starts_the_back_off_anew() {
-        let mut redials = Redials::new(id(1), vec![target(Some(id(2)))]);
+        let node = id(2);
+        let address = PeerAddress { host: "127.0.0.1".into(), port: 1, node: Some(node) };
+        let mut redials = Redials::new(id(1), vec![address]);
         for _ in 0..20 {
-            let due = redials.due().await;
-            redials.linked(due.index, id(2));
             // A connection that breaks before the greeting: what a refused dialer sees.
-            redials.lost(id(2));
+            redials.linked(0, node);
+            redials.lost(node);
         }
-        let before = tokio::time::Instant::now();
-        let due = redials.due().await;
-        assert!(before.elapsed() >= REDIAL_MAX, "still backing off: {:?}", before.elapsed());
-        redials.linked(due.index, id(2));
-        redials.greeted(id(2));
-        redials.lost(id(2));
-        let before = tokio::time::Instant::now();
-        redials.due().await;
-        assert!(before.elapsed() <= 3 * REDIAL_MIN, "at once again: {:?}", before.elapsed());
+        assert!(redials.targets[0].backoff.next() >= Some(REDIAL_MAX), "still backing off");
+        redials.linked(0, node);
+        redials.greeted(node);
+        assert!(redials.targets[0].backoff.next() <= Some(2 * REDIAL_MIN), "at once again");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_lower_key_dials_first_and_nobody_dials_itself() {
+    #[test]
+    fn the_lower_key_dials_first_and_nobody_dials_itself() {
         let (low, high) = (id(1).min(id(2)), id(1).max(id(2)));
-        for (own, other, least) in [(low, high, Duration::ZERO), (high, low, SECOND_DIALER_DELAY)] {
-            let mut redials = Redials::new(own, vec![target(Some(own)), target(Some(other))]);
-            let before = tokio::time::Instant::now();
-            assert_eq!(redials.due().await.index, 1);
-            assert!(before.elapsed() >= least && before.elapsed() < least + REDIAL_MIN);
-        }
+        assert_eq!(first_delay(low, Some(high)), Some(Duration::ZERO));
+        assert_eq!(first_delay(high, Some(low)), Some(SECOND_DIALER_DELAY));
+        assert_eq!(first_delay(low, Some(low)), None);
     }
 }

@@ -66,7 +66,7 @@ pub(super) enum Overdue {
 }
 
 impl Session {
-    pub(super) fn new(node: NodeId) -> Self {
+    pub(super) fn new(node: NodeId, now: Instant) -> Self {
         Self {
             node,
             links: Vec::new(),
@@ -77,7 +77,7 @@ impl Session {
             hello: None,
             announced: watch::Sender::new(false),
             ready: false,
-            deadline: Instant::now() + GREETING_TIMEOUT,
+            deadline: now + GREETING_TIMEOUT,
             closing: None,
             stop: CancellationToken::new(),
         }
@@ -85,12 +85,18 @@ impl Session {
 
     /// Adds a connection. Returns the one to close when there are two now: of simultaneous dials that
     /// of the higher key, else the older, which the peer must have lost to dial again.
-    pub(super) fn link(&mut self, id: ConnectionId, endpoint: &ConnectedPoint, own: NodeId) -> Option<ConnectionId> {
+    pub(super) fn link(
+        &mut self,
+        id: ConnectionId,
+        endpoint: &ConnectedPoint,
+        own: NodeId,
+        now: Instant,
+    ) -> Option<ConnectionId> {
         let dialed = endpoint.is_dialer();
         let address = endpoint.get_remote_address().clone();
-        let fresh = Link { id, address, dialed, since: Instant::now() };
+        let fresh = Link { id, address, dialed, since: now };
         let surplus = self.links.last().map(|old| {
-            let simultaneous = old.dialed != dialed && old.since.elapsed() < SIMULTANEOUS_WINDOW;
+            let simultaneous = old.dialed != dialed && now.duration_since(old.since) < SIMULTANEOUS_WINDOW;
             let lower_dialed_old = old.dialed == (own < self.node);
             if simultaneous && lower_dialed_old { id } else { old.id }
         });
@@ -150,14 +156,14 @@ impl Session {
     }
 
     /// The peer lost its standing, and has as much time as a new one to get it back.
-    pub(super) fn lapse(&mut self) {
+    pub(super) fn lapse(&mut self, now: Instant) {
         self.ready = false;
         self.announced.send_replace(false);
-        self.deadline = Instant::now() + GREETING_TIMEOUT;
+        self.deadline = now + GREETING_TIMEOUT;
     }
 
     /// Tells the peer why it is refused and sets the time of its end. False when that was done before.
-    pub(super) fn refuse(&mut self, reason: &str) -> bool {
+    pub(super) fn refuse(&mut self, reason: &str, now: Instant) -> bool {
         if self.closing.is_some() {
             return false;
         }
@@ -165,7 +171,7 @@ impl Session {
             // The stream's task may have ended already.
             let _ = inbound.farewell.send(reason.to_owned());
         }
-        self.closing = Some(Instant::now() + REFUSAL_LINGER);
+        self.closing = Some(now + REFUSAL_LINGER);
         true
     }
 
@@ -209,46 +215,44 @@ mod tests {
     }
 
     /// Connection 1 is the one that the lower key dialed, connection 2 the higher one's.
-    #[tokio::test]
-    async fn of_simultaneous_dials_both_sides_keep_the_lower_keys() {
-        let (low, high) = ids();
+    #[test]
+    fn of_simultaneous_dials_both_sides_keep_the_lower_keys() {
+        let ((low, high), now) = (ids(), Instant::now());
         let (one, two) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
         for one_first in [true, false] {
-            let mut at_low = Session::new(high);
-            let mut at_high = Session::new(low);
+            let (mut at_low, mut at_high) = (Session::new(high, now), Session::new(low, now));
             let (a, b) = if one_first {
-                at_low.link(one, &dialed(), low);
-                at_high.link(two, &dialed(), high);
-                (at_low.link(two, &accepted(), low), at_high.link(one, &accepted(), high))
+                at_low.link(one, &dialed(), low, now);
+                at_high.link(two, &dialed(), high, now);
+                (at_low.link(two, &accepted(), low, now), at_high.link(one, &accepted(), high, now))
             } else {
-                at_low.link(two, &accepted(), low);
-                at_high.link(one, &accepted(), high);
-                (at_low.link(one, &dialed(), low), at_high.link(two, &dialed(), high))
+                at_low.link(two, &accepted(), low, now);
+                at_high.link(one, &accepted(), high, now);
+                (at_low.link(one, &dialed(), low, now), at_high.link(two, &dialed(), high, now))
             };
             assert_eq!((a, b), (Some(two), Some(two)));
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_later_connection_takes_the_place_of_one_that_the_peer_lost() {
-        let (low, high) = ids();
-        let mut at_low = Session::new(high);
+    #[test]
+    fn a_later_connection_takes_the_place_of_one_that_the_peer_lost() {
+        let ((low, high), now) = (ids(), Instant::now());
+        let mut at_low = Session::new(high, now);
         let (old, new) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
-        assert_eq!(at_low.link(old, &dialed(), low), None);
-        tokio::time::advance(SIMULTANEOUS_WINDOW).await;
-        assert_eq!(at_low.link(new, &accepted(), low), Some(old));
+        assert_eq!(at_low.link(old, &dialed(), low, now), None);
+        assert_eq!(at_low.link(new, &accepted(), low, now + SIMULTANEOUS_WINDOW), Some(old));
         assert!(!at_low.unlink(old) && at_low.unlink(new));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_peer_is_overdue_and_a_refused_one_closes_soon() {
-        let mut session = Session::new(ids().0);
-        assert_eq!(session.overdue(Instant::now()), Overdue::Nothing);
-        tokio::time::advance(GREETING_TIMEOUT).await;
-        assert_eq!(session.overdue(Instant::now()), Overdue::Greeting);
-        assert!(session.refuse("no greeting") && !session.refuse("again"));
-        assert_eq!(session.overdue(Instant::now()), Overdue::Nothing);
-        tokio::time::advance(REFUSAL_LINGER).await;
-        assert_eq!(session.overdue(Instant::now()), Overdue::Closing);
+    #[test]
+    fn a_silent_peer_is_overdue_and_a_refused_one_closes_soon() {
+        let start = Instant::now();
+        let mut session = Session::new(ids().0, start);
+        assert_eq!(session.overdue(start), Overdue::Nothing);
+        let late = start + GREETING_TIMEOUT;
+        assert_eq!(session.overdue(late), Overdue::Greeting);
+        assert!(session.refuse("no greeting", late) && !session.refuse("again", late));
+        assert_eq!(session.overdue(late), Overdue::Nothing);
+        assert_eq!(session.overdue(late + REFUSAL_LINGER), Overdue::Closing);
     }
 }

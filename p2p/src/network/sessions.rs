@@ -35,7 +35,7 @@ impl NetworkTask {
     /// Judges a greeting.
     fn on_greeting(&mut self, peer: PeerId, hello: Hello, verdict: oneshot::Sender<Verdict>) {
         let Some(node) = node_id(&peer).filter(|_| self.swarm.is_connected(&peer)) else { return };
-        self.sessions.entry(peer).or_insert_with(|| Session::new(node));
+        self.sessions.entry(peer).or_insert_with(|| Session::new(node, Instant::now()));
         if let Err(reason) = self.judge(peer, &hello) {
             let _ = verdict.send(Verdict::Refuse(reason.clone()));
             return self.refuse(peer, &reason, &format!("node {node} was refused: {reason}"));
@@ -69,14 +69,19 @@ impl NetworkTask {
         let is_guest = |session: &Session| session.hello.is_some() && !validators.contains(&session.node);
         let others = self.sessions.iter().filter(|(id, session)| **id != peer && is_guest(session)).count();
         if !validators.contains(&session.node) && others >= self.guests_most {
-            return Err(format!("all {} places for nodes that are no validators are taken", self.guests_most));
+            return Err(format!(
+                "all {} places for nodes that are no validators are taken",
+                self.guests_most
+            ));
         }
         Ok(())
     }
 
     /// Announces a peer once both sides are welcome.
     fn settle(&mut self, peer: PeerId) {
-        let Some(session) = self.sessions.get_mut(&peer).filter(|it| it.is_greeted() && !it.ready) else { return };
+        let Some(session) = self.sessions.get_mut(&peer).filter(|it| it.is_greeted() && !it.ready) else {
+            return;
+        };
         let (Some(shown), Some(hello)) = (session.peer(), session.hello.clone()) else { return };
         session.ready = true;
         let node = session.node;
@@ -91,7 +96,7 @@ impl NetworkTask {
     /// A peer is not connected any more, as far as the node is concerned.
     pub(super) fn lapse(&mut self, peer: PeerId) {
         let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.ready) else { return };
-        session.lapse();
+        session.lapse(Instant::now());
         let node = session.node;
         tracing::info!(peer = %node, "a peer disconnected");
         self.update_roster(|roster| {
@@ -149,14 +154,15 @@ impl NetworkTask {
     }
 
     fn may_open(&self, peer: PeerId) -> bool {
-        self.sessions.get(&peer).is_some_and(|session| !session.is_closing()) && self.swarm.is_connected(&peer)
+        self.sessions.get(&peer).is_some_and(|session| !session.is_closing())
+            && self.swarm.is_connected(&peer)
     }
 
     /// Tells a peer why it is refused, tells the node, and closes a moment later.
     fn refuse(&mut self, peer: PeerId, reason: &str, told: &str) {
         self.lapse(peer);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.refuse(reason) {
+        if session.refuse(reason, Instant::now()) {
             let address = session.address();
             tracing::info!(%address, reason = told, "a connection was refused");
             self.tell_refused(address, told.to_owned());

@@ -8,12 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use futures::StreamExt;
-use libp2p::{
-    PeerId, Swarm,
-    gossipsub::TopicHash,
-    request_response::OutboundRequestId,
-    swarm::SwarmEvent,
-};
+use libp2p::{PeerId, Swarm, gossipsub::TopicHash, request_response::OutboundRequestId, swarm::SwarmEvent};
 use libp2p_stream::Control;
 use quorate_proto::Hello;
 use quorate_types::NodeId;
@@ -107,6 +102,7 @@ impl NetworkTask {
             admission,
             roster: Arc::new(ArcSwap::from_pointee(Roster::new())),
             validators: Arc::new(ArcSwap::from_pointee(config.validators)),
+            connections: Arc::default(),
             stop: CancellationToken::new(),
             stopped: CancellationToken::new(),
         };
@@ -116,7 +112,8 @@ impl NetworkTask {
         let incoming = control.accept(CONSENSUS).map_err(|error| NetworkError::Stack(error.to_string()))?;
         tokio::spawn(accept_streams(incoming, lanes.reports.clone(), shared.stop.clone()));
         // What came before may have named another port than 0.
-        let listen = listening.first().copied().filter(|_| config.listen.port() == 0).unwrap_or(config.listen);
+        let listen =
+            listening.first().copied().filter(|_| config.listen.port() == 0).unwrap_or(config.listen);
         let topic = transactions_topic(&config.hello.borrow()).hash();
         let task = Self {
             swarm,

@@ -55,7 +55,8 @@ impl NetworkTask {
             tracing::debug!(peer = %session.node, %error, "a gossiped batch is invalid");
             MessageAcceptance::Reject
         })?;
-        let place = self.lanes.gossip_places.clone().try_acquire_owned().map_err(|_| MessageAcceptance::Ignore)?;
+        let place =
+            self.lanes.gossip_places.clone().try_acquire_owned().map_err(|_| MessageAcceptance::Ignore)?;
         let validation = Validation {
             verdicts: self.lanes.verdicts.clone(),
             message: id.clone(),

@@ -136,7 +136,7 @@ async fn pump(
 async fn part(writer: &mut Writer, reason: &str) {
     let farewell = async {
         if writer.send(reason_frame(reason)).await.is_ok() {
-            let _ = writer.close().await;
+            let _ = SinkExt::<Bytes>::close(writer).await;
         }
     };
     let _ = timeout(REFUSAL_LINGER, farewell).await;
