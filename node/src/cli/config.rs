@@ -35,7 +35,9 @@ pub(super) fn run(command: &Command, format: Format) -> eyre::Result<()> {
     }
     let values = loaded.values();
     match (command, format) {
-        (Command::Check(_), Format::Text) => println!("{} is sound", loaded.file.display()),
+        (Command::Check(_), Format::Text) => {
+            output::print(format_args!("{} is sound", loaded.file.display()))
+        }
         (Command::Check(_), Format::Json) => output::print_json(&json!({ "file": loaded.file, "ok": true })),
         (Command::Show(_), Format::Json) => {
             let entry = |(key, value): (&'static Key, Value)| {
@@ -51,7 +53,7 @@ pub(super) fn run(command: &Command, format: Format) -> eyre::Result<()> {
                 let origin = loaded.origin(key.path).to_string();
                 table.add_row([key.path.to_owned(), crate::client::text(&value), origin]);
             }
-            println!("{table}");
+            output::print(table);
         }
     }
     Ok(())

@@ -33,7 +33,7 @@ fn print(state: &Value) {
         field("phase"),
         ("timer ms", text(&state["timerMs"])),
     ]);
-    println!("\n{}", validators(state));
+    output::print(format_args!("\n{}", validators(state)));
 }
 
 fn validators(state: &Value) -> comfy_table::Table {

@@ -59,7 +59,7 @@ fn print(genesis: &Genesis, summary: &Value) {
         ("quorum", quorum),
         ("weakness", field("weakness")),
     ]);
-    println!();
+    output::print("");
     let settings = summary["config"].as_object().into_iter().flatten();
     output::print_pairs(settings.map(|(name, value)| (name.as_str(), crate::client::text(value))));
     let mut table = output::table(&["validator", "weight", "fee recipient"]);
@@ -70,5 +70,5 @@ fn print(genesis: &Genesis, summary: &Value) {
             validator.fee_recipient.to_string(),
         ]);
     }
-    println!("\n{table}");
+    output::print(format_args!("\n{table}"));
 }

@@ -13,9 +13,14 @@ pub(super) fn run(client: &Client, format: Format) -> eyre::Result<Exit> {
         Format::Json => output::print_json(&health.body),
         Format::Text if health.ok => {
             let field = |name: &str| text(&health.body[name]);
-            println!("healthy height={} lag={} peers={}", field("height"), field("lag"), field("peers"));
+            output::print(format_args!(
+                "healthy height={} lag={} peers={}",
+                field("height"),
+                field("lag"),
+                field("peers")
+            ));
         }
-        Format::Text => println!("unhealthy: {}", health.reasons()),
+        Format::Text => output::print(format_args!("unhealthy: {}", health.reasons())),
     }
     Ok(if health.ok { Exit::Success } else { Exit::Unhealthy })
 }

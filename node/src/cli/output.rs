@@ -1,5 +1,10 @@
 //! How answers look: tables for people, JSON for programs. Both go to stdout.
 
+use std::{
+    fmt::Display,
+    io::{self, Write as _},
+};
+
 use comfy_table::{Table, presets};
 use serde_json::Value;
 
@@ -13,9 +18,14 @@ pub enum Format {
     Json,
 }
 
+/// Prints a line, or many. Whoever closed the other end of a pipe has read enough, which is no failure.
+pub(super) fn print(text: impl Display) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
 /// Prints one JSON value.
 pub(super) fn print_json(value: &Value) {
-    println!("{value:#}");
+    print(format_args!("{value:#}"));
 }
 
 /// A table with these headings; wide cells stay in one line, so that scripts can cut columns.
@@ -32,5 +42,5 @@ pub(super) fn print_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>
     for (name, value) in pairs {
         table.add_row([name.to_owned(), value]);
     }
-    println!("{table}");
+    print(table);
 }

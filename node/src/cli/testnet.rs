@@ -117,7 +117,10 @@ fn print_created(created: &Created, format: Format) -> eyre::Result<()> {
         })),
         Format::Text => {
             let chain_id = created.genesis.config.chain_id;
-            println!("{folder}: {} nodes, chain id {chain_id}, genesis {hash}", nodes.len());
+            output::print(format_args!(
+                "{folder}: {} nodes, chain id {chain_id}, genesis {hash}",
+                nodes.len()
+            ));
             if created.plan.local {
                 eprintln!("next: testnet up {folder}");
             }
@@ -136,7 +139,7 @@ fn up(args: &UpArgs, format: Format) -> eyre::Result<()> {
         Format::Text => started.iter().for_each(|node| {
             let Started { name, pid, rpc, p2p, started } = node;
             let how = if *started { "start successfully" } else { "is running" };
-            println!("{name} {how} pid={pid} rpc={rpc} p2p={p2p}");
+            output::print(format_args!("{name} {how} pid={pid} rpc={rpc} p2p={p2p}"));
         }),
     }
     Ok(())
@@ -159,7 +162,9 @@ fn down(args: &FolderArgs, format: Format) -> eyre::Result<()> {
             let row = |(name, how): (String, Stopped)| json!({ "name": name, "how": word(how) });
             output::print_json(&stopped.into_iter().map(row).collect::<Vec<_>>().into());
         }
-        Format::Text => stopped.iter().for_each(|(name, how)| println!("{name} {}", word(*how))),
+        Format::Text => {
+            stopped.iter().for_each(|(name, how)| output::print(format_args!("{name} {}", word(*how))))
+        }
     }
     Ok(())
 }
@@ -173,7 +178,7 @@ fn status(args: &FolderArgs, format: Format) -> eyre::Result<()> {
             for row in rows {
                 table.add_row(row.cells());
             }
-            println!("{table}");
+            output::print(table);
         }
     }
     Ok(())

@@ -163,7 +163,8 @@ fn place(options: &Options, index: usize, name: String, validator: bool) -> Resu
     config.identity.key = format!("{name}/node.key").into();
     config.identity.certificate = format!("{name}/node.crt").into();
     config.identity.ca = format!("{name}/ca.crt").into();
-    config.log.directory = Some(format!("{name}/logs").into());
+    // Who runs containers collects what they write to their terminal.
+    config.log.directory = (!options.docker).then(|| format!("{name}/logs").into());
     config.rpc.listen = vec![SocketAddr::new(clients, rpc)];
     if index == 0 && options.rpc_port == DEFAULT_RPC_PORT {
         config.rpc.listen.push(SocketAddr::new(clients, GETH_PORT));
@@ -222,6 +223,7 @@ pub(super) mod tests {
         assert_eq!(config.rpc.listen[0].to_string(), "0.0.0.0:20201");
         assert_eq!(config.p2p.peers[0].to_string(), "node0@node0:30300");
         assert_eq!(config.p2p.advertise.as_ref().expect("named").to_string(), "node1:30301");
+        assert_eq!(config.log.directory, None);
         assert!(!plan.local);
     }
 
