@@ -42,10 +42,10 @@ pub(crate) fn hello(domain: &Domain, head: &Head) -> Hello {
 /// A configured peer as the network dials it: a name is for people to read, a key must answer.
 fn dial(peer: &crate::config::PeerAddress) -> quorate_p2p::PeerAddress {
     let node = match &peer.name {
-        PeerName::Key(key) => Some(*key),
-        PeerName::Label(_) => None,
+        PeerName::Id(id) => Some(*id),
+        PeerName::Name(_) => None,
     };
-    quorate_p2p::PeerAddress { host: peer.at.host.clone(), port: peer.at.port, node }
+    quorate_p2p::PeerAddress { host: peer.address.host.clone(), port: peer.address.port, node }
 }
 
 /// Listens and starts to dial the configured peers.
