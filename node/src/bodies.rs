@@ -117,7 +117,8 @@ impl Bodies {
         let hashes = &proposal.transaction_hashes;
         let mut raw: Vec<Option<Bytes>> = vec![None; hashes.len()];
         for (index, bytes) in &proposal.prefilled {
-            let slot = usize::try_from(*index).ok().and_then(|index| Some((raw.get_mut(index)?, hashes[index])));
+            let slot =
+                usize::try_from(*index).ok().and_then(|index| Some((raw.get_mut(index)?, hashes[index])));
             match slot {
                 Some((slot, hash)) if keccak256(bytes) == hash => *slot = Some(bytes.clone()),
                 _ => return Err(Verdict::Mismatched),

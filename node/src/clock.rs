@@ -32,7 +32,8 @@ impl ClockSkew {
     /// The weighted median distance, when it is too large to trust the own clock.
     pub(crate) fn excess_ms(&mut self, set: &ValidatorSet) -> Option<i64> {
         self.0.retain(|id, _| set.contains(id));
-        let mut weighted: Vec<_> = self.0.iter().map(|(id, distance)| (*distance, set.weight_of(id))).collect();
+        let mut weighted: Vec<_> =
+            self.0.iter().map(|(id, distance)| (*distance, set.weight_of(id))).collect();
         weighted.sort_unstable();
         let half = weighted.iter().map(|(_, weight)| weight).sum::<u64>() / 2;
         let mut passed = 0;

@@ -9,7 +9,7 @@ use std::{
 use quick_cache::sync::Cache;
 use quorate_consensus::Input;
 use quorate_proto::{decode_message, frame_id};
-use quorate_types::{B256, Bytes, Domain, Ed25519, Message, NodeId, VerifyContext};
+use quorate_types::{B256, Domain, Ed25519, Message, NodeId, VerifyContext};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
@@ -36,7 +36,11 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(domain: Domain, current: watch::Receiver<Current>, events: mpsc::Sender<Event>) -> Self {
+    pub(crate) fn new(
+        domain: Domain,
+        current: watch::Receiver<Current>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
         Self {
             domain,
             recent: Arc::new(Cache::new(RECENT_FRAMES)),
@@ -47,7 +51,7 @@ impl Gate {
     }
 
     /// Takes a frame from a neighbour; returns once there is room for the next.
-    pub(crate) async fn pass(&self, from: NodeId, frame: Bytes) {
+    pub(crate) async fn pass(&self, from: NodeId, frame: bytes::Bytes) {
         let id = frame_id(&frame);
         if self.recent.get(&id).is_some_and(|seen| seen.elapsed() < SEEN_FOR) {
             metrics::frame("duplicate");
@@ -66,8 +70,8 @@ impl Gate {
         });
     }
 
-    fn check(&self, from: NodeId, frame: Bytes) -> Option<Event> {
-        let message = match decode_message(frame.0) {
+    fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
+        let message = match decode_message(frame) {
             Ok(message) => message,
             Err(error) => {
                 metrics::frame("malformed");

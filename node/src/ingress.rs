@@ -14,9 +14,7 @@ use quorate_proto::TransactionBatch;
 use quorate_rpc::Submission;
 use quorate_storage::Store;
 use quorate_txpool::Pool;
-use quorate_types::{
-    Address, B256, Block, Bytes, Transaction, TransactionError, UnrecoveredTransaction,
-};
+use quorate_types::{Address, B256, Block, Bytes, Transaction, TransactionError, UnrecoveredTransaction};
 use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
@@ -68,10 +66,13 @@ impl Recovery {
                 None => this.recover(UnrecoveredTransaction::decode(raw.clone(), this.chain_id)?),
             };
             let hashes = block.transaction_hashes();
-            let all: Result<Vec<_>, _> = hashes.into_par_iter().zip(block.transactions()).map(recover).collect();
+            let all: Result<Vec<_>, _> =
+                hashes.into_par_iter().zip(block.transactions()).map(recover).collect();
             let _ = reply.send(all);
         });
-        answer.await.unwrap_or_else(|_| Err(TransactionError::Malformed("the recovery was interrupted".to_owned())))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(TransactionError::Malformed("the recovery was interrupted".to_owned())))
     }
 }
 
@@ -127,10 +128,8 @@ impl Ingress {
     }
 
     fn admit_now(&self, arrivals: Vec<Arrival>) -> (Vec<Bytes>, bool) {
-        let recovered: Vec<_> = arrivals
-            .into_par_iter()
-            .map(|Arrival { raw, reply }| (self.recover_one(raw), reply))
-            .collect();
+        let recovered: Vec<_> =
+            arrivals.into_par_iter().map(|Arrival { raw, reply }| (self.recover_one(raw), reply)).collect();
         let (mut accepted, mut executable) = (Vec::new(), false);
         let mut replies = Vec::with_capacity(recovered.len());
         {
@@ -138,7 +137,8 @@ impl Ingress {
             let now_ms = clock::now_ms();
             for (result, reply) in recovered {
                 let result = result.and_then(|transaction| {
-                    let account = self.store.account(transaction.sender()).map_err(|error| error.to_string())?;
+                    let account =
+                        self.store.account(transaction.sender()).map_err(|error| error.to_string())?;
                     let (hash, raw) = (transaction.hash(), transaction.raw().clone());
                     let added = pool
                         .add(transaction, account.unwrap_or_default(), now_ms)
@@ -166,7 +166,8 @@ impl Ingress {
     }
 
     fn recover_one(&self, raw: Bytes) -> Result<Transaction, String> {
-        let decoded = UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(|error| error.to_string())?;
+        let decoded =
+            UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(|error| error.to_string())?;
         self.pool.lock().check(&decoded).map_err(|error| error.to_string())?;
         self.recovery.recover(decoded).map_err(|error| error.to_string())
     }

@@ -14,9 +14,26 @@
 //!
 //! Data goes to stdout, progress and errors to stderr; every command ends with a code of [`exit::Exit`].
 
+mod bodies;
+mod chain;
 pub mod cli;
 pub mod client;
+mod clock;
 pub mod config;
+mod driver;
 pub mod exit;
+mod gate;
 pub mod identity;
+mod ingress;
+mod logging;
+mod metrics;
+pub mod node;
+mod ops;
+mod peering;
+mod recovered;
+mod serve;
+mod status;
+mod stop;
+mod sync_task;
 pub mod testnet;
+mod timers;

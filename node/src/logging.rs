@@ -11,7 +11,8 @@ pub(crate) fn install(config: &LogConfig) -> eyre::Result<()> {
     let filter = EnvFilter::try_new(&config.filter).wrap_err("log.filter")?;
     let writer = match &config.directory {
         Some(folder) => {
-            std::fs::create_dir_all(folder).wrap_err_with(|| format!("log.directory {}", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .wrap_err_with(|| format!("log.directory {}", folder.display()))?;
             BoxMakeWriter::new(rolling::daily(folder, "node.log"))
         }
         None => BoxMakeWriter::new(std::io::stderr),

@@ -2,13 +2,8 @@
 
 use std::process::ExitCode;
 
-use quorate_node::{cli, config::NodeConfig};
+use quorate_node::{cli, node};
 
 fn main() -> ExitCode {
-    cli::main(daemon)
-}
-
-/// Where the daemon is joined in.
-fn daemon(_: NodeConfig) -> eyre::Result<ExitCode> {
-    eyre::bail!("this build has no daemon")
+    cli::main(node::run)
 }

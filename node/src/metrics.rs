@@ -22,7 +22,8 @@ const TRANSACTIONS: &str = "quorate_transactions_total";
 const GAS: &str = "quorate_gas_total";
 
 /// The upper bounds of the phase histogram, seconds: from a loopback vote to a capped timer.
-const PHASE_BUCKETS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 64.0];
+const PHASE_BUCKETS: &[f64] =
+    &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0, 64.0];
 
 /// Installs the recorder; once for a process.
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {

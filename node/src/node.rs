@@ -18,16 +18,28 @@ use eyre::WrapErr as _;
 
 use crate::{config::NodeConfig, exit::Exit, logging, stop::Stop};
 
+/// What the operator says about the vote log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteLogTrust {
+    /// Judge by what is found: a missing or damaged log makes the node abstain.
+    AsFound,
+    /// It holds all that this key ever signed above the head, whatever it looks like.
+    Complete,
+}
+
 /// Runs the node until it is told to stop, or must.
 ///
 /// # Errors
 /// When it cannot start: configuration, files, ports, data.
-pub fn run(config: NodeConfig, trust_vote_log: bool) -> eyre::Result<ExitCode> {
+pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
     logging::install(&config.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().wrap_err("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .wrap_err("cannot start the runtime")?;
     let stop = Stop::default();
     let result = runtime.block_on(async {
-        let node = assemble::Node::start(config, trust_vote_log, stop.clone()).await?;
+        let node = assemble::Node::start(config, trust, stop.clone()).await?;
         wait_for_signal(&stop).await?;
         node.end().await;
         Ok::<(), eyre::Report>(())

@@ -10,14 +10,15 @@ use quorate_types::{Domain, NodeId, NodeKey};
 use tokio::sync::watch;
 
 use crate::{
-    config::NodeConfig,
+    config::{NodeConfig, PeerName},
     exit::{Exit, Failure},
 };
 
 /// Reads a file of the identity section.
 fn read(file: &Path) -> eyre::Result<String> {
-    std::fs::read_to_string(file)
-        .map_err(|error| Failure::new(Exit::Configuration, format!("cannot read {}: {error}", file.display())).into())
+    std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(Exit::Configuration, format!("cannot read {}: {error}", file.display())).into()
+    })
 }
 
 /// The node's secret key.
@@ -38,6 +39,15 @@ pub(crate) fn hello(domain: &Domain, head: &Head) -> Hello {
     }
 }
 
+/// A configured peer as the network dials it: a name is for people to read, a key must answer.
+fn dial(peer: &crate::config::PeerAddress) -> quorate_p2p::PeerAddress {
+    let node = match &peer.name {
+        PeerName::Id(id) => Some(*id),
+        PeerName::Name(_) => None,
+    };
+    quorate_p2p::PeerAddress { host: peer.address.host.clone(), port: peer.address.port, node }
+}
+
 /// Listens and starts to dial the configured peers.
 pub(crate) async fn start_network(
     config: &NodeConfig,
@@ -46,12 +56,17 @@ pub(crate) async fn start_network(
     hello: watch::Receiver<Hello>,
 ) -> eyre::Result<(NetworkHandle, NetworkEvents)> {
     let identity = &config.identity;
-    let certificates = cert::read_certificates(&read(&identity.certificate)?, &identity.certificate.display().to_string())?;
+    let certificates =
+        cert::read_certificates(&read(&identity.certificate)?, &identity.certificate.display().to_string())?;
     let mut ca = cert::read_certificates(&read(&identity.ca)?, &identity.ca.display().to_string())?;
     let crls = identity.crls.iter().map(|file| Ok(read(file)?.into_bytes())).collect::<eyre::Result<_>>()?;
-    let peers = config.p2p.peers.iter().map(|peer| peer.to_string().parse()).collect::<Result<_, _>>()?;
+    let peers = config.p2p.peers.iter().map(dial).collect();
     if ca.is_empty() {
-        return Err(Failure::new(Exit::Configuration, format!("{} holds no certificate", identity.ca.display())).into());
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!("{} holds no certificate", identity.ca.display()),
+        )
+        .into());
     }
     let network = Network::start(NetworkConfig {
         key: NodeKey::from_seed(key.seed()),

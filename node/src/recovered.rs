@@ -17,7 +17,9 @@ pub(crate) fn read(recovery: Recovery, head: Height) -> Recovered {
     let mut trust = match &recovery.condition {
         Condition::Intact | Condition::Fresh => Trust::Full,
         Condition::Missing => {
-            tracing::warn!("the vote log is missing: this node does not vote until it cannot contradict itself");
+            tracing::warn!(
+                "the vote log is missing: this node does not vote until it cannot contradict itself"
+            );
             Trust::None
         }
         Condition::Damaged { why } => {
@@ -37,7 +39,7 @@ pub(crate) fn read(recovery: Recovery, head: Height) -> Recovered {
         if frame.height <= head {
             continue;
         }
-        match LogRecord::decode(frame.payload) {
+        match LogRecord::decode(frame.payload.into()) {
             Ok(record) => {
                 let own = records.entry(frame.height).or_default();
                 own.messages.extend(record.messages);

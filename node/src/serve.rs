@@ -29,11 +29,12 @@ impl Library {
     }
 
     fn blocks(&self, from: Height, count: u32) -> Result<Vec<CertifiedBlock>, StorageError> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX).min(MAX_BLOCKS_PER_RESPONSE);
         let mut blocks = Vec::new();
         let mut height = from;
-        while blocks.len() < count {
-            let (Some(stored), Some(certificate)) = (self.store.block(height)?, self.store.certificate(height)?) else {
+        for _ in 0..count.min(MAX_BLOCKS_PER_RESPONSE) {
+            let (Some(stored), Some(certificate)) =
+                (self.store.block(height)?, self.store.certificate(height)?)
+            else {
                 break;
             };
             blocks.push(CertifiedBlock { block: (*stored.block).clone(), certificate });

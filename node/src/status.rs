@@ -67,7 +67,13 @@ impl Monitor {
         let head = self.store.head();
         let peers = self.network.peers();
         let validators = self.current.borrow().validators.clone();
-        let heights = self.consensus.borrow().validators.iter().filter_map(|it| it.height?.previous()).collect::<Vec<_>>();
+        let heights = self
+            .consensus
+            .borrow()
+            .validators
+            .iter()
+            .filter_map(|it| it.height?.previous())
+            .collect::<Vec<_>>();
         let hello_heights = peers.iter().map(|peer| peer.hello.height);
         let highest = hello_heights.chain(heights).max().unwrap_or(Height::ZERO);
         let lag = highest.0.saturating_sub(head.height.0);

@@ -16,7 +16,9 @@ impl From<SignError> for Failure {
             SignError::Signer(error) => Self::new(Exit::Other, error.to_string()),
             SignError::Log(error) => Self::new(
                 Exit::Corrupt,
-                format!("{error}; nothing more is signed. Make room or replace the disk, then start the node again"),
+                format!(
+                    "{error}; nothing more is signed. Make room or replace the disk, then start the node again"
+                ),
             ),
         }
     }

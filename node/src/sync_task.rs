@@ -1,6 +1,6 @@
 //! The driver of the syncer: requests over the network, blocks through the chain thread.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use quorate_consensus::Input as ReplicaInput;
@@ -10,10 +10,7 @@ use quorate_rpc::SyncRange;
 use quorate_sync::{Effect, Failure, Head, Input, RequestId, SyncPhase, Syncer, Timer};
 use quorate_types::{Block, CommitCertificate, Height, NodeId, RejectReason};
 use tokio::sync::{mpsc, watch};
-use tokio_util::{
-    sync::CancellationToken,
-    time::{DelayQueue, delay_queue::Key},
-};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     chain::{ApplyError, ChainHandle},
@@ -22,6 +19,7 @@ use crate::{
     ingress::Recovery,
     metrics,
     stop::Stop,
+    timers::Timers,
 };
 
 /// Answers and hints that may wait: more than the syncer has requests open.
@@ -39,42 +37,13 @@ pub(crate) struct SyncTask {
     pub(crate) stop: Stop,
 }
 
-/// The syncer's timers.
-#[derive(Default)]
-struct Timers {
-    queue: DelayQueue<Timer>,
-    keys: BTreeMap<Timer, Key>,
-}
-
-impl Timers {
-    fn set(&mut self, timer: Timer, after: Duration) {
-        match self.keys.get(&timer) {
-            Some(key) => self.queue.reset(key, after),
-            None => {
-                let key = self.queue.insert(timer, after);
-                self.keys.insert(timer, key);
-            }
-        }
-    }
-
-    fn cancel(&mut self, timer: &Timer) {
-        if let Some(key) = self.keys.remove(timer) {
-            self.queue.remove(&key);
-        }
-    }
-}
-
 impl SyncTask {
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, cancel: CancellationToken) {
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         loop {
             let input = tokio::select! {
                 () = cancel.cancelled() => return,
-                Some(expired) = timers.queue.next() => {
-                    let timer = expired.into_inner();
-                    timers.keys.remove(&timer);
-                    Input::Timer(timer)
-                }
+                Some(timer) = timers.next() => Input::Timer(timer),
                 input = inputs.recv() => match input {
                     Some(input) => input,
                     None => return,
@@ -87,7 +56,7 @@ impl SyncTask {
         }
     }
 
-    fn perform(&self, effect: Effect, timers: &mut Timers) {
+    fn perform(&self, effect: Effect, timers: &mut Timers<Timer>) {
         match effect {
             Effect::Request { id, peer, from, count } => self.request(id, peer, from, count),
             Effect::Apply { block, certificate } => self.apply(block, certificate),
@@ -95,7 +64,10 @@ impl SyncTask {
                 tracing::warn!(%peer, %reason, "a peer sent what no honest node sends");
             }
             Effect::Diverged(divergence) => {
-                tracing::error!(?divergence, "a quorum decided what this node cannot follow: sync has stopped");
+                tracing::error!(
+                    ?divergence,
+                    "a quorum decided what this node cannot follow: sync has stopped"
+                );
                 metrics::diverged();
             }
             Effect::SetTimer(timer, after) => timers.set(timer, after),
@@ -148,7 +120,10 @@ impl SyncTask {
                     let _ = inputs.send(refused(reason)).await;
                 }
                 Err(ApplyError::Fatal(what)) => {
-                    stop.now(NodeFailure::new(Exit::Corrupt, format!("could not store block {block_hash}: {what}")));
+                    stop.now(NodeFailure::new(
+                        Exit::Corrupt,
+                        format!("could not store block {block_hash}: {what}"),
+                    ));
                 }
             }
         });

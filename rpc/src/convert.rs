@@ -21,7 +21,11 @@ fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope
 }
 
 /// The transaction at `index` of a decided block.
-pub(crate) fn transaction(block: &StoredBlock, index: usize, chain_id: u64) -> Result<TransactionView, RpcError> {
+pub(crate) fn transaction(
+    block: &StoredBlock,
+    index: usize,
+    chain_id: u64,
+) -> Result<TransactionView, RpcError> {
     let header = block.block.header();
     let envelope = envelope(block, index, chain_id)?;
     let price = envelope.effective_gas_price(header.base_fee_per_gas);

@@ -95,7 +95,8 @@ impl QuorateApiServer for Quorate {
 
     fn validators(&self, block: Option<BlockId>) -> RpcResult<Validators> {
         let height = self.0.resolve(block)?;
-        let set = self.0.store.view_at(height).and_then(|state| state.validators()).map_err(RpcError::from)?;
+        let set =
+            self.0.store.view_at(height).and_then(|state| state.validators()).map_err(RpcError::from)?;
         Ok(Validators::of(&set, height.next().0))
     }
 
@@ -106,8 +107,11 @@ impl QuorateApiServer for Quorate {
     fn certificate(&self, block: Option<BlockId>) -> RpcResult<Option<Certificate>> {
         let height = self.0.resolve(block)?;
         let Some(parent) = height.previous() else { return Ok(None) };
-        let Some(certificate) = self.0.store.certificate(height).map_err(RpcError::from)? else { return Ok(None) };
-        let set = self.0.store.view_at(parent).and_then(|state| state.validators()).map_err(RpcError::from)?;
+        let Some(certificate) = self.0.store.certificate(height).map_err(RpcError::from)? else {
+            return Ok(None);
+        };
+        let set =
+            self.0.store.view_at(parent).and_then(|state| state.validators()).map_err(RpcError::from)?;
         Ok(Some(Certificate::of(&certificate, &set)?))
     }
 }

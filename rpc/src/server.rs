@@ -21,10 +21,14 @@ use jsonrpsee::{
     RpcModule,
     core::RegisterMethodError,
     server::{
-        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, StopHandle, TowerServiceBuilder, stop_channel,
+        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, StopHandle,
+        TowerServiceBuilder, stop_channel,
     },
 };
-use tokio::{net::{TcpListener, TcpStream}, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt, layer::util::Identity};
 use tower_http::cors::CorsLayer;
@@ -136,7 +140,8 @@ impl RpcServer {
             let (builder, app, watcher) = (builder.clone(), self.app.clone(), graceful.watcher());
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |request| app.clone().dispatch(request));
-                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+                let connection =
+                    builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
                 // How a client ends its connection is its own affair.
                 let _ = watcher.watch(connection).await;
                 drop(place);

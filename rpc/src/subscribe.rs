@@ -36,7 +36,11 @@ impl Wanted {
         }
     }
 
-    fn messages(&self, backend: &Backend, block: &ExecutedBlock) -> Result<Vec<SubscriptionMessage>, RpcError> {
+    fn messages(
+        &self,
+        backend: &Backend,
+        block: &ExecutedBlock,
+    ) -> Result<Vec<SubscriptionMessage>, RpcError> {
         let encode = |value: &dyn erased::Json| value.message();
         match self {
             Self::Heads => Ok(vec![encode(&convert::header(block.block.header(), block.hash()))?]),

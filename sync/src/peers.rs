@@ -232,3 +232,131 @@ impl Peers {
         self.0.values().filter(|peer| peer.is_ready()).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAILED: NodeId = NodeId([1; 32]);
+    const GOOD: NodeId = NodeId([2; 32]);
+    const TIMEOUT: Fault = Fault::Failure(Failure::Timeout);
+
+    /// Two peers at height 100, of whom one let a request time out; it may be asked again.
+    fn one_failed() -> Peers {
+        let mut peers = Peers::default();
+        peers.set_claim(FAILED, Height(100));
+        peers.set_claim(GOOD, Height(100));
+        peers.on_fault(&FAILED, Height(1), TIMEOUT);
+        assert_eq!(peers.ready(), 1);
+        peers.tick();
+        assert_eq!(peers.ready(), 2);
+        peers
+    }
+
+    fn chosen(peers: &Peers) -> Option<NodeId> {
+        peers.choose(Height(1)).map(|choice| choice.peer)
+    }
+
+    #[test]
+    fn who_failed_is_not_asked_while_better_ones_are_only_busy() {
+        let mut peers = one_failed();
+        for id in 0..2 {
+            assert_eq!(chosen(&peers), Some(GOOD));
+            peers.on_asked(&GOOD, RequestId(id));
+        }
+        assert_eq!(chosen(&peers), None);
+        peers.disconnect(&GOOD);
+        assert_eq!(chosen(&peers), Some(FAILED));
+    }
+
+    #[test]
+    fn faults_are_made_good_by_service_and_by_time() {
+        let mut served = one_failed();
+        served.on_applied(&FAILED);
+        assert_eq!(chosen(&served), Some(FAILED));
+        let mut waited = one_failed();
+        (0..STRIKE_DECAY_TICKS).for_each(|_| waited.tick());
+        assert_eq!(chosen(&waited), Some(FAILED));
+        assert!(!waited.is_anyone_struck());
+    }
+
+    #[test]
+    fn coming_back_clears_no_record() {
+        let mut peers = Peers::default();
+        peers.set_claim(FAILED, Height(100));
+        peers.on_fault(&FAILED, Height(1), Fault::Lie);
+        peers.disconnect(&FAILED);
+        peers.set_claim(FAILED, Height(100));
+        assert_eq!(chosen(&peers), None);
+        (0..8).for_each(|_| peers.tick());
+        assert_eq!(chosen(&peers), Some(FAILED));
+    }
+
+    #[test]
+    fn the_silent_rest_a_few_ticks_at_most_and_liars_longer() {
+        for (fault, longest) in [(TIMEOUT, MAX_SILENT_REST_TICKS), (Fault::Lie, MAX_REST_TICKS)] {
+            let mut peers = Peers::default();
+            peers.set_claim(FAILED, Height(100));
+            (0..20).for_each(|_| peers.on_fault(&FAILED, Height(1), fault));
+            (1..longest).for_each(|_| peers.tick());
+            assert_eq!(chosen(&peers), None);
+            peers.tick();
+            assert_eq!(chosen(&peers), Some(FAILED));
+        }
+    }
+
+    /// A slow link gets ever smaller requests, a good one ever larger.
+    #[test]
+    fn requests_fit_the_link() {
+        let mut peers = Peers::default();
+        peers.set_claim(GOOD, Height(100));
+        let batch = |peers: &Peers| peers.choose(Height(1)).map(|choice| choice.batch);
+        assert_eq!(batch(&peers), Some(FIRST_BATCH));
+        (0..9).for_each(|_| peers.on_delivered(&GOOD, Height(8), true));
+        assert_eq!(batch(&peers), Some(MAX_BLOCKS_PER_REQUEST));
+        (0..9).for_each(|_| peers.on_fault(&GOOD, Height(9), TIMEOUT));
+        (0..MAX_SILENT_REST_TICKS).for_each(|_| peers.tick());
+        assert_eq!(batch(&peers), Some(1));
+    }
+
+    #[test]
+    fn a_claim_is_believed_again_when_the_lacking_block_is_delivered() {
+        let mut peers = Peers::default();
+        peers.set_claim(GOOD, Height(100));
+        peers.on_fault(&GOOD, Height(90), Fault::Failure(Failure::Empty));
+        assert_eq!(peers.highest_believed(), Some(Height(89)));
+        peers.on_delivered(&GOOD, Height(89), true);
+        assert_eq!(peers.highest_believed(), Some(Height(89)));
+        peers.on_delivered(&GOOD, Height(90), true);
+        assert_eq!(peers.highest_believed(), Some(Height(100)));
+    }
+
+    #[test]
+    fn the_silent_are_doubted_only_after_some_time() {
+        let mut peers = one_failed();
+        assert_eq!(peers.highest_believed(), Some(Height(100)));
+        peers.disconnect(&GOOD);
+        for _ in 0..2 {
+            peers.on_fault(&FAILED, Height(1), TIMEOUT);
+        }
+        assert_eq!(peers.highest_believed(), Some(Height::ZERO));
+    }
+
+    #[test]
+    fn a_full_table_makes_room_by_forgetting_who_is_gone() {
+        let mut peers = Peers::default();
+        let id = |number: u16| {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            NodeId(bytes)
+        };
+        for number in 0..600 {
+            peers.set_claim(id(number), Height(1));
+        }
+        assert_eq!(peers.0.len(), MAX_PEERS);
+        peers.on_fault(&id(7), Height(1), Fault::Lie);
+        peers.disconnect(&id(7));
+        peers.set_claim(GOOD, Height(5));
+        assert_eq!((peers.0.len(), peers.highest_claim()), (MAX_PEERS, Some(Height(5))));
+    }
+}

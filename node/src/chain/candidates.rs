@@ -43,7 +43,8 @@ impl Candidates {
     /// The raw transactions among `wanted` that some candidate holds.
     pub(crate) fn transactions(&self, wanted: &[B256]) -> Vec<quorate_types::Bytes> {
         let held: Vec<_> = self.0.lock().values().map(|it| it.block.block.clone()).collect();
-        let raw = held.iter().flat_map(|block| block.transaction_hashes().into_iter().zip(block.transactions()));
+        let raw =
+            held.iter().flat_map(|block| block.transaction_hashes().into_iter().zip(block.transactions()));
         let by_hash: BTreeMap<_, _> = raw.collect();
         wanted.iter().filter_map(|hash| by_hash.get(hash).map(|raw| (*raw).clone())).collect()
     }

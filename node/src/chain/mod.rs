@@ -79,10 +79,7 @@ impl ChainHandle {
         let (sender, answer) = oneshot::channel();
         let reply = Box::new(move |result| drop(sender.send(result)));
         let gone = || ApplyError::Fatal("the chain thread has ended".to_owned());
-        self.0
-            .send(Command::Apply { block, transactions, certificate, reply })
-            .await
-            .map_err(|_| gone())?;
+        self.0.send(Command::Apply { block, transactions, certificate, reply }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

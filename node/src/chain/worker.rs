@@ -15,8 +15,8 @@ use quorate_execution::{BlockError, Executor, MAX_BLOCK_RLP_BYTES, Proposed, Unf
 use quorate_storage::{StorageError, Store, TrieUpdate};
 use quorate_txpool::{NextBlock, Pool};
 use quorate_types::{
-    Address, B256, Block, ChainConfig, CommitCertificate, ExecutedBlock, Height, NodeId, RejectReason, StateChanges,
-    Transaction, ValidatorSet,
+    Address, B256, Block, ChainConfig, CommitCertificate, ExecutedBlock, Height, NodeId, RejectReason,
+    StateChanges, Transaction, ValidatorSet,
 };
 use tokio::sync::broadcast;
 
@@ -122,7 +122,8 @@ impl Chain {
     }
 
     fn keep(&self, block: ExecutedBlock, update: TrieUpdate) -> Candidate {
-        let candidate = Candidate { block: block.block.clone(), next_validators: block.next_validators.clone() };
+        let candidate =
+            Candidate { block: block.block.clone(), next_validators: block.next_validators.clone() };
         self.0.candidates.insert(Executed { block, update });
         candidate
     }
@@ -152,10 +153,15 @@ impl Chain {
         }
     }
 
-    fn execute(&self, block: Arc<Block>, transactions: &[Transaction]) -> Result<(ExecutedBlock, TrieUpdate), BlockError> {
+    fn execute(
+        &self,
+        block: Arc<Block>,
+        transactions: &[Transaction],
+    ) -> Result<(ExecutedBlock, TrieUpdate), BlockError> {
         let head = self.0.store.head();
         let mut update = None;
-        let proposed = Proposed { block, transactions, validators: &head.next_validators, clock_ms: clock::now_ms() };
+        let proposed =
+            Proposed { block, transactions, validators: &head.next_validators, clock_ms: clock::now_ms() };
         let executed = self.0.executor.check(&head.header, &proposed, self.0.store.view(&[]), |changes| {
             self.root(changes, &mut update)
         })?;

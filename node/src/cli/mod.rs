@@ -19,10 +19,11 @@ use crate::{
     client::{Client, DEFAULT_URL},
     config::{NodeConfig, Overrides, load},
     exit::{Exit, Failure, exit_of},
+    node::VoteLogTrust,
 };
 
 /// What runs a node until it is told to stop: the daemon's own function, or a test's.
-pub type Daemon = fn(NodeConfig) -> eyre::Result<ExitCode>;
+pub type Daemon = fn(NodeConfig, VoteLogTrust) -> eyre::Result<ExitCode>;
 
 /// A PBFT consortium-chain node.
 #[derive(Debug, Parser)]
@@ -51,6 +52,10 @@ struct RunArgs {
     /// Overrides a key of the file, such as rpc.listen=127.0.0.1:20200; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+    /// Vote at once although the vote log is missing or damaged. Only when this node's key has certainly signed nothing
+    /// that the log lacks: two different votes of one key can fork the chain.
+    #[arg(long)]
+    trust_vote_log: bool,
 }
 
 /// Which node to ask.
@@ -135,7 +140,8 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
 
 fn run(args: &RunArgs, daemon: Daemon) -> eyre::Result<ExitCode> {
     let file = args.config.as_deref().ok_or_else(|| Failure::new(Exit::Usage, "--config FILE is missing"))?;
-    daemon(load(file, &Overrides::from_process(&args.overrides))?.config)
+    let trust = if args.trust_vote_log { VoteLogTrust::Complete } else { VoteLogTrust::AsFound };
+    daemon(load(file, &Overrides::from_process(&args.overrides))?.config, trust)
 }
 
 /// `node`, or `quorate` where it is installed as that.

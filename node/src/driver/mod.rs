@@ -10,7 +10,6 @@
 mod perform;
 mod sign;
 mod state;
-mod timers;
 
 use std::sync::Arc;
 
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use sign::{SignError, SigningDesk};
 pub(crate) use state::Current;
 
-use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, stop::Stop};
+use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, stop::Stop, timers::Timers};
 
 /// Inputs that may wait. The gate stops reading from the network when it is full, so a flood waits in the
 /// peers' sockets.
@@ -67,7 +66,7 @@ pub(crate) struct DriverParts {
 /// The driver's state.
 pub(crate) struct Driver {
     pub(super) replica: Replica,
-    pub(super) timers: timers::Timers,
+    pub(super) timers: Timers<Timer>,
     pub(super) early: Early,
     pub(super) skew: ClockSkew,
     pub(super) parts: DriverParts,
@@ -96,7 +95,7 @@ impl Driver {
             runtime.block_on(async {
                 let driver = Self {
                     replica: Replica::new(config, head, recovered),
-                    timers: timers::Timers::default(),
+                    timers: Timers::new(),
                     early: Early::default(),
                     skew: ClockSkew::default(),
                     parts,

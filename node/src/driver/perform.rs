@@ -76,7 +76,8 @@ impl Driver {
     fn send_decided(&self, to: NodeId, height: Height) {
         let (store, network) = (self.parts.store.clone(), self.parts.network.clone());
         self.parts.runtime.spawn_blocking(move || {
-            let found = store.certificate(height).and_then(|certificate| Ok((certificate, store.block(height)?)));
+            let found =
+                store.certificate(height).and_then(|certificate| Ok((certificate, store.block(height)?)));
             match found {
                 Ok((Some(certificate), Some(stored))) => {
                     let decided = Decided { certificate, block: Some(stored.block.clone()) };
@@ -91,10 +92,14 @@ impl Driver {
     fn build(&mut self, plan: BuildPlan) {
         let excess = self.skew.excess_ms(self.replica.validators());
         if let Some(excess_ms) = excess {
-            tracing::warn!(excess_ms, "this clock is far from the other validators'; proposing with the parent's time");
+            tracing::warn!(
+                excess_ms,
+                "this clock is far from the other validators'; proposing with the parent's time"
+            );
         }
         let events = self.parts.answers.clone();
-        let reply = Box::new(move |candidate: Option<Candidate>| answer(&events, Input::Built { plan, candidate }));
+        let reply =
+            Box::new(move |candidate: Option<Candidate>| answer(&events, Input::Built { plan, candidate }));
         self.parts.chain.send(Command::Build { plan, use_parent_time: excess.is_some(), reply });
     }
 
@@ -113,10 +118,13 @@ impl Driver {
 
     fn alarm(&mut self, alarm: Alarm) -> Result<Option<Input>, Failure> {
         match alarm {
-            Alarm::ForeignSignature(message) => Err(Failure::new(Exit::Refused, format!(
-                "another node signs with this node's key: received {message:?}, which this node's vote log does not hold. \
+            Alarm::ForeignSignature(message) => Err(Failure::new(
+                Exit::Refused,
+                format!(
+                    "another node signs with this node's key: received {message:?}, which this node's vote log does not hold. \
                  Stop the other node, or give this one a key of its own"
-            ))),
+                ),
+            )),
             Alarm::Diverged { certificate, reason, roots } => {
                 let (height, hash) = (certificate.height(), certificate.block_hash());
                 tracing::error!(%height, %hash, ?reason, ?roots, "a quorum decided a block that this node computes differently: it votes no more");

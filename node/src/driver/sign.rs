@@ -6,8 +6,8 @@ use quorate_consensus::{GuardError, SignGuard, Unsigned, VoteBatch};
 use quorate_proto::LogRecord;
 use quorate_storage::{VoteLog, VoteLogError};
 use quorate_types::{
-    Domain, Ed25519, Height, Message, Reject, Signable, Signed, SignedViewChange, Signer, SignerError, Status,
-    ValidatorSet, Verified, VerifyContext, VerifyError,
+    Domain, Ed25519, Height, Message, Reject, Signable, Signed, SignedViewChange, Signer, SignerError,
+    Status, ValidatorSet, Verified, VerifyContext, VerifyError,
 };
 
 /// Why nothing more is signed.
@@ -85,7 +85,11 @@ impl SigningDesk {
     }
 
     /// Checks a message against the validators of its height.
-    pub(crate) fn verify(&self, message: Message, set: &ValidatorSet) -> Result<Verified<Message>, VerifyError> {
+    pub(crate) fn verify(
+        &self,
+        message: Message,
+        set: &ValidatorSet,
+    ) -> Result<Verified<Message>, VerifyError> {
         message.verify(VerifyContext { domain: &self.domain, set, verifier: &Ed25519 })
     }
 }

@@ -21,12 +21,14 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{disk::Disk, listen, network_events::Sorter};
+use super::{VoteLogTrust, disk::Disk, listen, network_events::Sorter};
 use crate::{
     bodies::Bodies,
     chain::{self, Candidates, ChainHandle, ChainParts},
     config::NodeConfig,
-    driver::{ANSWER_CAPACITY, Current, Driver, DriverParts, DriverQueues, EVENT_CAPACITY, Event, SigningDesk},
+    driver::{
+        ANSWER_CAPACITY, Current, Driver, DriverParts, DriverQueues, EVENT_CAPACITY, Event, SigningDesk,
+    },
     gate::Gate,
     ingress::{Ingress, Recovery, SUBMISSION_CAPACITY},
     metrics, ops, peering,
@@ -103,8 +105,12 @@ impl Shared {
             committed,
             stop,
         };
-        let queues =
-            Queues { events: event_queue, answers: answer_queue, sync: sync_queue, submissions: submission_queue };
+        let queues = Queues {
+            events: event_queue,
+            answers: answer_queue,
+            sync: sync_queue,
+            submissions: submission_queue,
+        };
         (shared, queues)
     }
 
@@ -162,7 +168,12 @@ impl Shared {
         }
     }
 
-    fn sync_task(&self, start: &Head, chain: ChainHandle, progress: watch::Sender<Option<SyncRange>>) -> SyncTask {
+    fn sync_task(
+        &self,
+        start: &Head,
+        chain: ChainHandle,
+        progress: watch::Sender<Option<SyncRange>>,
+    ) -> SyncTask {
         let checks = SyncConfig { domain: self.domain, verifier: Arc::new(Ed25519) };
         SyncTask {
             syncer: Syncer::new(checks, to_sync_head(start)),
@@ -251,11 +262,11 @@ impl Watches {
 }
 
 impl Node {
-    pub(super) async fn start(config: NodeConfig, trust_vote_log: bool, stop: Stop) -> eyre::Result<Self> {
+    pub(super) async fn start(config: NodeConfig, trust: VoteLogTrust, stop: Stop) -> eyre::Result<Self> {
         let listeners = listen::bind(&config).await?;
         let prometheus = metrics::install().wrap_err("cannot install the metrics recorder")?;
         let opening = config.clone();
-        let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, trust_vote_log)).await??;
+        let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, trust)).await??;
         let start = disk.head();
         disk.introduce();
         let (hello_sender, hello) = watch::channel(peering::hello(&disk.domain, &disk.store.head()));
@@ -276,7 +287,13 @@ impl Node {
         tasks.push(tokio::spawn(sync.run(queues.sync, token.clone())));
         let parts = shared.driver_parts(SigningDesk::new(disk.key, disk.domain, disk.log), chain, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
-        let driver = Driver::start(settings, start, disk.recovered, parts, DriverQueues { events: queues.events, answers: queues.answers })?;
+        let driver = Driver::start(
+            settings,
+            start,
+            disk.recovered,
+            parts,
+            DriverQueues { events: queues.events, answers: queues.answers },
+        )?;
         tasks.extend(listeners.rpc.into_iter().map(|it| tokio::spawn(rpc.clone().serve(it, token.clone()))));
         tracing::info!(rpc = ?config.rpc.listen, p2p = %config.p2p.listen, ops = %config.ops.listen, "Start successfully");
         Ok(Self { tasks, driver, network })

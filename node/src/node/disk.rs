@@ -7,10 +7,12 @@ use quorate_consensus::{Head, Recovered, Trust};
 use quorate_storage::{Store, StoreOptions, VoteLog};
 use quorate_types::{ChainConfig, Domain, Genesis, NodeKey};
 
+use super::VoteLogTrust;
 use crate::{
     config::NodeConfig,
     exit::{Exit, Failure},
-    identity::vote_log_identity, peering, recovered,
+    identity::vote_log_identity,
+    peering, recovered,
 };
 
 /// Everything that survives a restart.
@@ -25,7 +27,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens and checks all of it.
-    pub(super) fn open(config: &NodeConfig, trust_vote_log: bool) -> eyre::Result<Self> {
+    pub(super) fn open(config: &NodeConfig, trust: VoteLogTrust) -> eyre::Result<Self> {
         let file = config.genesis.display();
         let text = std::fs::read_to_string(&config.genesis)
             .map_err(|error| Failure::new(Exit::Configuration, format!("cannot read {file}: {error}")))?;
@@ -39,10 +41,13 @@ impl Disk {
         let store = Store::open(&config.data_dir.join("chain"), &genesis, StoreOptions::default())
             .map_err(|error| corrupt("the database", &error))?;
         let identity = vote_log_identity(&domain, &key.id());
-        let (log, recovery) = VoteLog::open(&config.data_dir, identity).map_err(|error| corrupt("the vote log", &error))?;
+        let (log, recovery) =
+            VoteLog::open(&config.data_dir, identity).map_err(|error| corrupt("the vote log", &error))?;
         let mut recovered = recovered::read(recovery, store.head().height);
-        if trust_vote_log && recovered.trust == Trust::None {
-            tracing::warn!("told to trust the vote log: this key must have signed nothing that is missing in it");
+        if trust == VoteLogTrust::Complete && recovered.trust == Trust::None {
+            tracing::warn!(
+                "told to trust the vote log: this key must have signed nothing that is missing in it"
+            );
             recovered.trust = Trust::Full;
         }
         Ok(Self { chain: Arc::new(genesis.config), domain, key, store: Arc::new(store), log, recovered })

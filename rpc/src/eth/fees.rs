@@ -30,7 +30,11 @@ impl Eth {
             return Ok(FeeHistory::default());
         }
         let oldest = newest.0 + 1 - count;
-        let mut history = FeeHistory { oldest_block: oldest, reward: percentiles.map(|_| Vec::new()), ..FeeHistory::default() };
+        let mut history = FeeHistory {
+            oldest_block: oldest,
+            reward: percentiles.map(|_| Vec::new()),
+            ..FeeHistory::default()
+        };
         for height in oldest..=newest.0 {
             let block = self.backend.store.block(Height(height))?.ok_or(RpcError::UnknownBlock)?;
             let header = block.block.header();

@@ -69,7 +69,10 @@ pub(crate) struct Eth {
 }
 
 impl Eth {
-    fn located(&self, hash: B256) -> Result<Option<(std::sync::Arc<quorate_storage::StoredBlock>, usize)>, RpcError> {
+    fn located(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(std::sync::Arc<quorate_storage::StoredBlock>, usize)>, RpcError> {
         let Some((height, index)) = self.backend.store.transaction(hash)? else { return Ok(None) };
         let block = self.backend.store.block(height)?.ok_or(RpcError::UnknownBlock)?;
         Ok(Some((block, usize::try_from(index).unwrap_or(usize::MAX))))
@@ -163,7 +166,8 @@ impl EthApiServer for Eth {
     /// Answers on admission to the pool, not on inclusion.
     async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256> {
         let (reply, answer) = oneshot::channel();
-        let busy = || RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
+        let busy =
+            || RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
         self.backend.submissions.try_send(Submission { raw, reply }).map_err(|_| busy())?;
         let admitted = answer.await.map_err(|_| RpcError::Internal("the node is stopping".to_owned()))?;
         Ok(admitted.map_err(RpcError::Refused)?)
@@ -171,7 +175,9 @@ impl EthApiServer for Eth {
 
     fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
         match self.located(hash)? {
-            Some((block, index)) => Ok(Some(convert::transaction(&block, index, self.backend.chain.chain_id)?)),
+            Some((block, index)) => {
+                Ok(Some(convert::transaction(&block, index, self.backend.chain.chain_id)?))
+            }
             None => Ok(self.pending(hash)),
         }
     }

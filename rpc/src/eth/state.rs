@@ -9,7 +9,11 @@ use super::Eth;
 use crate::error::RpcError;
 
 impl Eth {
-    pub(super) fn run_call(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<Bytes, RpcError> {
+    pub(super) fn run_call(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+    ) -> Result<Bytes, RpcError> {
         let (state, header) = self.backend.state_and_header(block)?;
         let outcome = self.backend.executor.call(&header, state, &call_request(request)?)?;
         match outcome.status {
@@ -22,7 +26,11 @@ impl Eth {
         }
     }
 
-    pub(super) fn run_estimate(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<u64, RpcError> {
+    pub(super) fn run_estimate(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+    ) -> Result<u64, RpcError> {
         let (state, header) = self.backend.state_and_header(block)?;
         Ok(self.backend.executor.estimate(&header, state, &call_request(request)?)?)
     }
@@ -37,12 +45,12 @@ fn call_request(request: TransactionRequest) -> Result<CallRequest, RpcError> {
         }
         (Some(price), None, None) => CallFee::Price(price),
         (None, None, None) => CallFee::Free,
-        (None, max_fee, tip) => CallFee::Dynamic {
-            max_fee: max_fee.or(tip).unwrap_or(0),
-            max_priority_fee: tip.unwrap_or(0),
-        },
+        (None, max_fee, tip) => {
+            CallFee::Dynamic { max_fee: max_fee.or(tip).unwrap_or(0), max_priority_fee: tip.unwrap_or(0) }
+        }
     };
-    let data = request.input.try_into_unique_input().map_err(|error| RpcError::InvalidParams(error.to_string()))?;
+    let data =
+        request.input.try_into_unique_input().map_err(|error| RpcError::InvalidParams(error.to_string()))?;
     Ok(CallRequest {
         from: request.from.unwrap_or_default(),
         to: request.to.and_then(|to| match to {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_sync::{Divergence, Effect, Input, SyncConfig, SyncError, SyncPhase, Syncer};
+use quorate_sync::{Divergence, Effect, Input, RequestId, SyncConfig, SyncError, SyncPhase, Syncer};
 use quorate_types::{Ed25519, Height};
 
 use crate::{
@@ -162,4 +162,46 @@ fn a_fork_below_a_certified_block_stops_the_syncer_and_nobody_is_punished() {
         !effects.iter().any(|it| matches!(it, Effect::Punish { .. } | Effect::Apply { .. })),
         "{effects:?}"
     );
+}
+
+/// A block with a quorum's certificate is in execution when consensus reports another one at its height.
+#[test]
+fn a_fork_between_sync_and_consensus_stops_the_syncer() {
+    let (mut syncer, blocks) = (asking_for_five(), CHAIN.range(Height(1), 5, LAST));
+    let effects = syncer.step(Input::Blocks { request: RequestId(0), peer: peer(1), blocks });
+    assert!(effects.iter().any(|it| matches!(it, Effect::Apply { .. })), "{effects:?}");
+    let ours = quorate_sync::Head { hash: quorate_types::B256::repeat_byte(0xf0), ..CHAIN.head(Height(1)) };
+    let effects = syncer.step(Input::Head(ours));
+    assert!(
+        matches!(effects[..], [Effect::Diverged(Divergence::Fork { height: Height(1), .. })]),
+        "{effects:?}"
+    );
+    // What comes now is told in the progress, and changes nothing else.
+    assert!(syncer.step(Input::PeerHead { peer: peer(2), height: Height(9) }).is_empty());
+    assert!(syncer.step(Input::Head(CHAIN.head(Height(2)))).is_empty());
+    assert_eq!((syncer.progress().head, syncer.progress().target), (Height(2), Height(9)));
+}
+
+#[test]
+fn what_the_chain_has_passed_is_forgotten() {
+    let (mut syncer, blocks) = (asking_for_five(), CHAIN.range(Height(1), 5, LAST));
+    let _ = syncer.step(Input::Blocks { request: RequestId(0), peer: peer(1), blocks });
+    assert_eq!(syncer.progress().buffered, 4);
+    let effects = syncer.step(Input::Head(CHAIN.head(Height(3))));
+    assert_eq!(syncer.progress().buffered, 1);
+    let next =
+        effects.iter().any(|it| matches!(it, Effect::Apply { block, .. } if block.height() == Height(4)));
+    assert!(next, "{effects:?}");
+    // Late news of what is known already.
+    assert!(syncer.step(Input::Head(CHAIN.head(Height(2)))).is_empty());
+    assert_eq!(syncer.progress().head, Height(3));
+}
+
+/// A syncer on block 0 that has just asked peer 1 for blocks 1 to 5, with its first request.
+fn asking_for_five() -> Syncer {
+    let config = SyncConfig { domain: CHAIN.domain, verifier: std::sync::Arc::new(Ed25519) };
+    let mut syncer = Syncer::new(config, CHAIN.head(Height::ZERO));
+    let effects = syncer.step(Input::PeerHead { peer: peer(1), height: Height(5) });
+    assert!(matches!(effects[0], Effect::Request { id: RequestId(0), count: 5, .. }), "{effects:?}");
+    syncer
 }

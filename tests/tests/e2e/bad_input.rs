@@ -42,14 +42,21 @@ async fn rubbish_on_every_port_harms_nobody() {
 
     assert!(post(port, "{").contains("-32700"), "malformed JSON");
     assert!(post(port, r#"{"jsonrpc":"2.0","id":1,"method":"eth_nope","params":[]}"#).contains("-32601"));
-    assert!(post(port, r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x12"]}"#).contains("-32602"));
-    let large = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x{}"]}}"#, "00".repeat(6 << 20));
+    assert!(
+        post(port, r#"{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x12"]}"#)
+            .contains("-32602")
+    );
+    let large =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"web3_sha3","params":["0x{}"]}}"#, "00".repeat(6 << 20));
     let answer = post(port, &large);
     assert!(answer.is_empty() || answer.contains("413") || answer.contains("-32007"), "{answer}");
     assert!(shout(port, b"\x00\x01\x02 not http\r\n\r\n").contains("400"));
     shout(port + 20, &[0xff; 100_000]);
     shout(port + 20, b"GET / HTTP/1.1\r\n\r\n");
-    assert!(shout(cluster.ops_port(0), b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").contains("404"));
+    assert!(
+        shout(cluster.ops_port(0), b"GET /nope HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .contains("404")
+    );
 
     let mut alice = Wallet::development(7);
     let hash = send(&cluster.client(0), &alice.transfer(Wallet::fresh(30).address(), 1)).await;

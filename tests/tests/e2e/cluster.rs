@@ -190,8 +190,10 @@ impl Cluster {
 
     /// The hash of a block on a node.
     pub async fn hash_at(&self, index: usize, height: u64) -> Option<String> {
-        let block: Result<Value, _> =
-            self.client(index).request("eth_getBlockByNumber", rpc_params![format!("{height:#x}"), false]).await;
+        let block: Result<Value, _> = self
+            .client(index)
+            .request("eth_getBlockByNumber", rpc_params![format!("{height:#x}"), false])
+            .await;
         Some(block.ok()?.get("hash")?.as_str()?.to_owned())
     }
 

@@ -31,7 +31,8 @@ async fn three_of_four_go_on_and_two_wait_for_the_third() {
     let stuck = cluster.height(0).await.expect("node 0 serves");
     let waiting = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
     wait_until("a view change that cannot come about", async || {
-        let state: Result<Value, _> = cluster.client(0).request("quorate_consensusState", rpc_params![]).await;
+        let state: Result<Value, _> =
+            cluster.client(0).request("quorate_consensusState", rpc_params![]).await;
         state.is_ok_and(|state| state["view"].as_u64() > Some(0))
     })
     .await;
@@ -58,7 +59,8 @@ async fn all_killed_under_load_lose_nothing() {
             let mut sent = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let raw = alice.transfer(sink, 1);
-                let answer: Result<B256, _> = client.request("eth_sendRawTransaction", rpc_params![raw]).await;
+                let answer: Result<B256, _> =
+                    client.request("eth_sendRawTransaction", rpc_params![raw]).await;
                 match answer {
                     Ok(hash) => sent.push(hash),
                     // The node was killed.
@@ -114,7 +116,8 @@ async fn wiped_node_syncs_and_votes_again() {
     }
 
     wait_until("the wiped validator votes", async || {
-        let state: Result<Value, _> = cluster.client(1).request("quorate_consensusState", rpc_params![]).await;
+        let state: Result<Value, _> =
+            cluster.client(1).request("quorate_consensusState", rpc_params![]).await;
         state.is_ok_and(|state| state["abstaining"].is_null())
     })
     .await;

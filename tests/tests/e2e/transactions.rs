@@ -60,10 +60,8 @@ async fn a_contract_is_deployed_called_and_followed() {
     let filter = json!({ "address": contract, "fromBlock": "earliest", "toBlock": "latest" });
     let queried: Vec<Value> = client.request("eth_getLogs", rpc_params![filter]).await.expect("logs");
     assert_eq!(queried, called["logs"].as_array().expect("logs").clone());
-    let counted: B256 = client
-        .request("eth_getStorageAt", rpc_params![contract, "0x0", "latest"])
-        .await
-        .expect("a slot");
+    let counted: B256 =
+        client.request("eth_getStorageAt", rpc_params![contract, "0x0", "latest"]).await.expect("a slot");
     assert_eq!(counted, B256::with_last_byte(1));
     let next: B256 =
         client.request("eth_call", rpc_params![json!({ "to": contract }), "latest"]).await.expect("a call");
@@ -72,7 +70,9 @@ async fn a_contract_is_deployed_called_and_followed() {
         .request::<Value, _>("eth_call", rpc_params![json!({ "to": contract, "data": "0x01" }), "latest"])
         .await
         .expect_err("it reverts");
-    let jsonrpsee::core::client::Error::Call(error) = reverted else { panic!("not a call error: {reverted}") };
+    let jsonrpsee::core::client::Error::Call(error) = reverted else {
+        panic!("not a call error: {reverted}")
+    };
     assert_eq!((error.code(), error.message()), (3, "execution reverted"));
 }
 
@@ -108,7 +108,9 @@ async fn each_of_many_transfers_is_included_exactly_once() {
         let mut batch = jsonrpsee::core::params::BatchRequestBuilder::new();
         for wallet in &mut wallets {
             for _ in 0..5 {
-                batch.insert("eth_sendRawTransaction", rpc_params![wallet.transfer(sink, 1)]).expect("it encodes");
+                batch
+                    .insert("eth_sendRawTransaction", rpc_params![wallet.transfer(sink, 1)])
+                    .expect("it encodes");
             }
         }
         let answers = client.batch_request::<B256>(batch).await.expect("a batch");

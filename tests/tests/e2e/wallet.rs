@@ -24,7 +24,8 @@ pub struct Wallet {
 impl Wallet {
     /// A funded development account.
     pub fn development(index: u32) -> Self {
-        let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index).expect("a small index");
+        let builder =
+            MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index).expect("a small index");
         Self { signer: builder.build().expect("a valid phrase"), nonce: 0 }
     }
 
@@ -66,7 +67,8 @@ impl Wallet {
             ..TxEip1559::default()
         };
         self.nonce += 1;
-        let signature = self.signer.sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
+        let signature =
+            self.signer.sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
         EthereumTxEnvelope::<TxEip4844>::from(transaction.into_signed(signature)).encoded_2718().into()
     }
 }

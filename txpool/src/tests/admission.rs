@@ -156,6 +156,8 @@ fn an_account_read_after_a_block_that_the_pool_has_not_seen_is_followed() {
     (0..3).for_each(|nonce| drop(add(&mut pool, &wallet.send(nonce, 0)).unwrap()));
     assert!(add_at(&mut pool, &wallet.send(3, 0), 2).unwrap().executable);
     assert_eq!(best(&pool, 0), [(wallet.address(), 2), (wallet.address(), 3)]);
+    assert_eq!(pool.pending_nonce(wallet.address(), 2), 4);
+    assert_eq!(pool.pending_nonce(wallet.address(), 7), 7, "a head further on than the pool");
     // The late news of an older block changes nothing.
     commit(&mut pool, [(wallet.address(), account(1, RICH))]);
     assert_eq!(best(&pool, 0).len(), 2);

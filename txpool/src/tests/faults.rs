@@ -130,6 +130,9 @@ fn pool_stuck_sender_money_comes() {
     commit(&mut pool, [(wallet.address(), account(0, 20))]);
     assert_eq!(best(&pool, 0).len(), 2);
     assert_eq!(pool.pending_nonce(wallet.address(), 0), 2);
+    let just_enough_for_one = commit(&mut pool, [(wallet.address(), account(0, 10))]);
+    assert!(just_enough_for_one.unaffordable.is_empty());
+    assert_eq!(best(&pool, 0).len(), 1);
     commit(&mut pool, [(wallet.address(), account(0, 30))]);
     assert_eq!(best(&pool, 0).len(), 3);
     // An account that is gone altogether has nothing left to pay with.

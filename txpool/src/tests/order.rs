@@ -122,3 +122,17 @@ fn what_is_old_is_offered_again() {
     assert!(pool.older_than(1_000, 1_500, 10).is_empty());
     assert!(pool.older_than(1_000, 0, 10).is_empty(), "a clock that went back is no panic");
 }
+
+#[test]
+fn what_stands_behind_a_fee_cap_below_the_base_fee_is_not_ready_either() {
+    let config = PoolConfig { queued_lifetime_ms: 1_000, ..PoolConfig::default() };
+    let mut pool = pool(config);
+    let wallet = Wallet::new(1);
+    add(&mut pool, &wallet.send(0, 9)).unwrap();
+    add(&mut pool, &wallet.send(1, 1_000)).unwrap();
+    let seen = |pool: &Pool| (pool.older_than(0, 0, 10).len(), pool.waiting_longest(10_000).len());
+    assert_eq!(seen(&pool), (2, 2));
+    commit_before(&mut pool, next_block(10), []);
+    assert_eq!(seen(&pool), (0, 0));
+    assert_eq!(pool.expire(1_000).len(), 2);
+}

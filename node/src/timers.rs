@@ -1,4 +1,4 @@
-//! The replica's timers on tokio's clock.
+//! The timers of a pure core on tokio's clock.
 
 use std::{
     collections::BTreeMap,
@@ -8,20 +8,26 @@ use std::{
 };
 
 use futures::{Stream, StreamExt};
-use quorate_consensus::Timer;
 use tokio::time::Instant;
-use tokio_util::time::{DelayQueue, delay_queue::Key};
+use tokio_util::time::{
+    DelayQueue,
+    delay_queue::{Expired, Key},
+};
 
 /// The running timers; each name runs once.
-#[derive(Default)]
-pub(super) struct Timers {
-    queue: DelayQueue<Timer>,
-    running: BTreeMap<Timer, (Key, Instant)>,
+pub(crate) struct Timers<T> {
+    queue: DelayQueue<T>,
+    running: BTreeMap<T, (Key, Instant)>,
 }
 
-impl Timers {
+impl<T: Copy + Ord> Timers<T> {
+    /// None runs.
+    pub(crate) fn new() -> Self {
+        Self { queue: DelayQueue::new(), running: BTreeMap::new() }
+    }
+
     /// Starts a timer, or starts it anew.
-    pub(super) fn set(&mut self, timer: Timer, after: Duration) {
+    pub(crate) fn set(&mut self, timer: T, after: Duration) {
         let ends = Instant::now() + after;
         match self.running.get_mut(&timer) {
             Some((key, deadline)) => {
@@ -36,23 +42,23 @@ impl Timers {
     }
 
     /// Stops a timer, if it runs.
-    pub(super) fn cancel(&mut self, timer: &Timer) {
+    pub(crate) fn cancel(&mut self, timer: &T) {
         if let Some((key, _)) = self.running.remove(timer) {
             self.queue.remove(&key);
         }
     }
 
     /// What is left of a timer.
-    pub(super) fn left(&self, timer: &Timer) -> Option<Duration> {
+    pub(crate) fn left(&self, timer: &T) -> Option<Duration> {
         Some(self.running.get(timer)?.1.saturating_duration_since(Instant::now()))
     }
 }
 
-impl Stream for Timers {
-    type Item = Timer;
+impl<T: Copy + Ord + Unpin> Stream for Timers<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Timer>> {
-        let expired = std::task::ready!(self.queue.poll_next_unpin(cx)).map(tokio_util::time::delay_queue::Expired::into_inner);
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let expired = std::task::ready!(self.queue.poll_next_unpin(cx)).map(Expired::into_inner);
         if let Some(timer) = &expired {
             self.running.remove(timer);
         }
