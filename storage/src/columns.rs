@@ -115,6 +115,9 @@ pub(crate) fn slot_key(address: Address, slot: U256) -> [u8; 52] {
     key
 }
 
+/// A key and its value.
+type Row = (Box<[u8]>, Box<[u8]>);
+
 /// When a write is safe from a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -201,7 +204,7 @@ impl Database {
         column: Column,
         from: &[u8],
         end: Vec<u8>,
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+    ) -> impl Iterator<Item = Result<Row, StorageError>> {
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(end);
         let mode = IteratorMode::From(from, rocksdb::Direction::Forward);
@@ -209,17 +212,14 @@ impl Database {
     }
 
     /// All rows of a column in order, as they stand now.
-    pub(crate) fn all(
-        &self,
-        column: Column,
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+    pub(crate) fn all(&self, column: Column) -> impl Iterator<Item = Result<Row, StorageError>> {
         self.rows(self.db.iterator_cf(self.handle(column), IteratorMode::Start))
     }
 
     fn rows(
         &self,
-        rows: impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>>,
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+        rows: impl Iterator<Item = Result<Row, rocksdb::Error>>,
+    ) -> impl Iterator<Item = Result<Row, StorageError>> {
         rows.map(|row| row.map_err(|error| self.error("reading", error)))
     }
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// How many blocks are searched at a time: the memory of a search is a bitmap of one such section,
 /// however many blocks it covers.
-const SECTION_BLOCKS: u64 = 4096;
+const SECTION_BLOCKS: u16 = 4096;
 
 /// Which logs to find, as `eth_getLogs` has it. An empty list allows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,11 +89,11 @@ struct Section {
 
 impl Section {
     fn new(first: u64, all: bool) -> Self {
-        Self { first, blocks: vec![all; SECTION_BLOCKS as usize] }
+        Self { first, blocks: vec![all; usize::from(SECTION_BLOCKS)] }
     }
 
     fn last(&self) -> u64 {
-        self.first.saturating_add(SECTION_BLOCKS - 1)
+        self.first.saturating_add(u64::from(SECTION_BLOCKS) - 1)
     }
 
     fn add(&mut self, height: Height) {

@@ -73,7 +73,9 @@ fn two_importers_commit_a_block_once() {
         let candidate = chain.candidate(set_balance(ALICE, before, height).1);
         thread::scope(|scope| {
             let importers = [0, 1].map(|_| scope.spawn(|| candidate.commit(&chain.store)));
-            importers.map(|importer| importer.join().expect("no panic").expect("the same block is fine"));
+            for importer in importers {
+                importer.join().expect("no panic").expect("the same block is fine");
+            }
         });
         assert_eq!(chain.store.head().hash, candidate.block.hash());
     }

@@ -137,7 +137,7 @@ fn candidate(
         block_hash: block.hash(),
     };
     let certificate =
-        QuorumCertificate { vote, signers: vec![0b111], signatures: vec![Signature([height as u8; 64]); 3] };
+        QuorumCertificate { vote, signers: vec![0b111], signatures: vec![Signature([9; 64]); 3] };
     Candidate { block, certificate: CommitCertificate::new(certificate).expect("of commits"), update }
 }
 

@@ -74,7 +74,7 @@ impl Model {
         }
         let mut storage = BTreeMap::new();
         for _ in 0..random.random_range(0..4) {
-            let slot = U256::from(random.random_range(0..SLOTS)) << random.random_range(0..2_usize) * 200;
+            let slot = U256::from(random.random_range(0..SLOTS)) << (random.random_range(0..2_usize) * 200);
             let value = if random.random_bool(0.4) { U256::ZERO } else { U256::from(random.random::<u64>()) };
             storage.insert(
                 slot,

@@ -109,7 +109,10 @@ fn siblings_and_their_children_do_not_disturb_each_other() {
     let head = chain.store.head();
     // Two candidates for height 1, in two views, and one for height 2 on each.
     let branches = [0, 1].map(|_| {
-        let (first, mut after_first) = (genesis.random_changes(&mut random), genesis.clone());
+        let (mut first, mut after_first) = (StateChanges::default(), genesis.clone());
+        while first.accounts.is_empty() {
+            first = genesis.random_changes(&mut random);
+        }
         after_first.apply(&first);
         let parent = chain.store.root_after(None, &first).expect("fits");
         let (second, mut after_second) = (after_first.random_changes(&mut random), after_first.clone());
