@@ -129,7 +129,7 @@ fn a_value_of_the_wrong_kind_or_broken_syntax_is_named_with_its_line() {
         ("[p2p]\npeers = ['nobody']", 2, "NAME@HOST:PORT"),
         ("[log]\nformat = 'xml'", 2, "json"),
         ("[storage]\nhistory = 'some'", 2, "archive"),
-        ("a = \n[rpc", 1, ""),
+        ("\n[rpc\n", 2, "unclosed table"),
     ];
     for (text, line, expected) in wrong {
         let error = Story::file(text).error();

@@ -51,10 +51,7 @@ pub(crate) fn files(graph: &Graph) -> Vec<(PathBuf, bool)> {
     for folder in graph.members().filter_map(|(_, member)| member.folder.as_ref()) {
         // A member may stand in another's folder, so only what cargo builds is read.
         for (name, in_test) in [("src", false), ("tests", true), ("benches", true), ("examples", false)] {
-            walk(&folder.join(name), &mut |file| {
-                let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-                found.push((file.clone(), in_test || stem == "tests" || stem.ends_with("_tests")));
-            });
+            walk(&folder.join(name), in_test, &mut found);
         }
         let build = folder.join("build.rs");
         found.extend(build.exists().then_some((build, false)));
@@ -62,13 +59,17 @@ pub(crate) fn files(graph: &Graph) -> Vec<(PathBuf, bool)> {
     found
 }
 
-fn walk(folder: &Path, each: &mut impl FnMut(PathBuf)) {
+/// Collects the sources below `folder`. `tests/` and `tests.rs` are tests wherever they stand, and so is
+/// `<module>_tests.rs`.
+fn walk(folder: &Path, in_test: bool, found: &mut Vec<(PathBuf, bool)>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let in_test = in_test || stem == "tests" || stem.ends_with("_tests");
         if path.is_dir() && !path.join("Cargo.toml").exists() {
-            walk(&path, each);
+            walk(&path, in_test, found);
         } else if path.extension().is_some_and(|it| it == "rs") {
-            each(path);
+            found.push((path, in_test));
         }
     }
 }
@@ -228,6 +229,24 @@ mod tests {
 
     fn errors(text: &str) -> Vec<String> {
         check("bad.rs", text, false).errors
+    }
+
+    #[test]
+    fn sources_are_found_and_tests_known_by_their_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in
+            ["src/a.rs", "src/a_tests.rs", "src/tests/b.rs", "src/c/tests.rs", "src/c/d.rs", "tests/e.rs"]
+        {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().expect("in a folder")).expect("made");
+            fs::write(file, "").expect("written");
+        }
+        let mut graph = Graph::sample(&[("quorate-a", &[])]);
+        graph.0.get_mut("quorate-a").expect("there").folder = Some(folder.path().to_owned());
+        let mut products: Vec<_> = files(&graph).into_iter().filter(|(_, in_test)| !in_test).collect();
+        products.sort();
+        assert_eq!(products, ["src/a.rs", "src/c/d.rs"].map(|name| (folder.path().join(name), false)));
+        assert_eq!(files(&graph).len(), 6);
     }
 
     #[test]
