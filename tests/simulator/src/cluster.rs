@@ -43,6 +43,10 @@ pub struct ClusterConfig {
     pub no_logs: bool,
     /// How far each clock is ahead, seconds; nodes beyond the list are right.
     pub clocks_ahead_s: Vec<u64>,
+    /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
+    pub gossip: bool,
+    /// The size of a transaction, bytes; what is above a proposal's share of raw bytes must be fetched.
+    pub transaction_bytes: usize,
     /// Whether to write down what happens.
     pub trace: bool,
 }
@@ -60,6 +64,8 @@ impl ClusterConfig {
             liars: Vec::new(),
             no_logs: false,
             clocks_ahead_s: Vec::new(),
+            gossip: true,
+            transaction_bytes: 16,
             trace: false,
         }
     }
@@ -72,6 +78,9 @@ pub const BASE_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Cluster {
     world: World,
     nodes: Vec<Node>,
+    /// Who never comes back.
+    gone: Vec<bool>,
+    transaction_bytes: usize,
     events: u64,
     transactions: u64,
 }
@@ -115,9 +124,11 @@ impl Cluster {
             counts: Counts::default(),
             lives: vec![0; config.nodes],
             trace: config.trace.then(Vec::new),
+            gossip: config.gossip,
             ids,
         };
-        Self { world, nodes, events: 0, transactions: 0 }
+        let (gone, transaction_bytes) = (vec![false; config.nodes], config.transaction_bytes);
+        Self { world, nodes, gone, transaction_bytes, events: 0, transactions: 0 }
     }
 
     /// A fair cluster of honest nodes, all of them running.
@@ -155,7 +166,7 @@ impl Cluster {
     /// Starts a node, unless it runs; those that run greet it.
     pub fn start(&mut self, node: usize) {
         self.nodes[node].fuse = None;
-        if self.nodes[node].is_running() {
+        if self.nodes[node].is_running() || self.gone[node] {
             return;
         }
         self.nodes[node].start(&mut self.world);
@@ -177,6 +188,12 @@ impl Cluster {
         self.suffer(Fault::Crash { node, death, after: 0 });
     }
 
+    /// Ends a process that nobody will start again.
+    pub fn bury(&mut self, node: usize) {
+        self.crash(node, Death::PowerCut);
+        self.gone[node] = true;
+    }
+
     /// Deletes the data folder of a stopped node. Only once each other node has a block on disk: a node that loses
     /// its folder in a chain's first moments cannot know that the chain has begun.
     fn wipe(&mut self, node: usize) {
@@ -191,7 +208,8 @@ impl Cluster {
     pub fn inject(&mut self, node: usize) {
         self.transactions += 1;
         let salt: u64 = self.world.rng.random();
-        let raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
+        let mut raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
+        raw.resize(self.transaction_bytes.max(raw.len()), 0);
         self.nodes[node].inject(Bytes::from(raw), &mut self.world);
     }
 
@@ -282,9 +300,10 @@ impl Cluster {
         self.nodes[node].is_honest()
     }
 
-    /// The nodes that do not lie.
+    /// The nodes that neither lie nor are gone for good.
     pub fn honest(&self) -> impl Iterator<Item = usize> + '_ {
-        self.nodes.iter().filter(|node| node.is_honest()).map(|node| node.index)
+        let there = |node: &&Node| node.is_honest() && !self.gone[node.index];
+        self.nodes.iter().filter(there).map(|node| node.index)
     }
 
     /// The last block that a node decided.

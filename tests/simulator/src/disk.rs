@@ -45,12 +45,10 @@ impl Disk {
         self.log.push(frame);
     }
 
-    /// Syncs the vote log, and says what became safe by that.
-    pub(crate) fn sync_log(&mut self) -> &[Frame] {
-        let from = std::mem::replace(&mut self.log_synced, self.log.len());
-        // It signs again, so the log holds all that matters from here on.
+    /// Syncs the vote log. The node signs again, so from here on the log holds all that matters.
+    pub(crate) fn sync_log(&mut self) {
+        self.log_synced = self.log.len();
         self.log_is_lost = false;
-        &self.log[from..]
     }
 
     /// Adds a decided block; `false` when it is there already.

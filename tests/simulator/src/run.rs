@@ -7,7 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Cluster, ClusterConfig, Keys, Scenario, Violation, cluster::BASE_TIMEOUT, fault::Fault, network::between,
+    Cluster, ClusterConfig, Death, Keys, Scenario, Violation, cluster::BASE_TIMEOUT, fault::Fault,
+    network::between, scenario::Ending,
 };
 
 /// How many blocks must come once everything is well again.
@@ -65,12 +66,14 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
         liars: plan.liars,
         no_logs: plan.no_logs,
         clocks_ahead_s: Vec::new(),
+        gossip: plan.gossip,
+        transaction_bytes: plan.transaction_bytes,
         trace: setup.trace,
     });
     cluster.schedule(plan.script);
     cluster.run_for(plan.length);
     let healed = cluster.now();
-    recover(&mut cluster);
+    recover(&mut cluster, plan.ending);
     Outcome {
         seed,
         violation: cluster.violation().cloned(),
@@ -83,15 +86,22 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
 }
 
 /// After the faults: every honest node must get on, and every transaction that waits at one must be decided.
-fn recover(cluster: &mut Cluster) {
+fn recover(cluster: &mut Cluster, ending: Ending) {
+    if ending.blackout {
+        (0..cluster.len()).for_each(|node| cluster.crash(node, Death::PowerCut));
+    }
+    if let Some(node) = ending.gone {
+        cluster.bury(node);
+    }
     cluster.heal();
+    let client = ending.lone_client.filter(|client| cluster.honest().any(|node| node == *client));
     let patience = BASE_TIMEOUT * PATIENCE_TIMEOUTS;
     let deadline = cluster.now() + patience;
     let target = Height(cluster.highest().0 + BLOCKS_AFTER);
     let reached = |cluster: &Cluster| cluster.honest().all(|node| cluster.head(node) >= target);
     while !reached(cluster) && cluster.now() < deadline && cluster.violation().is_none() {
         let nodes = cluster.len();
-        let node = cluster.rng().random_range(0..nodes);
+        let node = client.unwrap_or_else(|| cluster.rng().random_range(0..nodes));
         cluster.suffer(Fault::Inject(node));
         let pause = between(cluster.rng(), CLIENT_PAUSE.0, CLIENT_PAUSE.1);
         cluster.run_until(pause, reached);

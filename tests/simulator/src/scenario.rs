@@ -13,6 +13,11 @@ use crate::{
     world::Pace,
 };
 
+/// A transaction that fits any packet.
+const LIGHT_BYTES: usize = 16;
+/// Two of these fill the share of raw bytes in a proposal.
+const HEAVY_BYTES: usize = 16 * 1024;
+
 /// A mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
@@ -41,6 +46,21 @@ pub(crate) struct Plan {
     pub(crate) script: Script,
     /// When the faults end.
     pub(crate) length: Duration,
+    /// How they end.
+    pub(crate) ending: Ending,
+    pub(crate) gossip: bool,
+    pub(crate) transaction_bytes: usize,
+}
+
+/// The state in which a cluster must recover.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ending {
+    /// The power fails everywhere, and all start again at the same moment.
+    pub(crate) blackout: bool,
+    /// One that does not come back, or a liar that is heard no more.
+    pub(crate) gone: Option<usize>,
+    /// The one node that clients talk to; `None`: they talk to all.
+    pub(crate) lone_client: Option<usize>,
 }
 
 impl Scenario {
@@ -101,7 +121,15 @@ impl Scenario {
         }
         let no_logs = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
         let liars = planner.liars(byzantine.unwrap_or(liars));
-        Plan { weather, pace, liars, no_logs, script: planner.script, length }
+        let wiped = planner.script.iter().any(|(_, fault)| matches!(fault, Fault::Wipe(_)));
+        // Who abstains weighs as much as who is down.
+        let spare = tolerated.saturating_sub(liars.len() + usize::from(wiped));
+        let ending = planner.ending(self, spare, &liars);
+        let harsh = self == Self::Harsh;
+        let gossip = !(harsh && planner.chance(0.3));
+        let transaction_bytes = if harsh && planner.chance(0.1) { HEAVY_BYTES } else { LIGHT_BYTES };
+        let script = planner.script;
+        Plan { weather, pace, liars, no_logs, script, length, ending, gossip, transaction_bytes }
     }
 }
 
@@ -217,7 +245,11 @@ impl Planner<'_> {
         }
     }
 
+    /// In a set of one or two the others are no quorum: nobody could say what the lost log held.
     fn wipe(&mut self) {
+        if self.nodes < 3 {
+            return;
+        }
         let (at, node) = (self.moment(), self.node());
         self.add(at, Fault::Crash { node, death: Death::PowerCut, after: 0 });
         self.add(at + Duration::from_millis(10), Fault::Wipe(node));
@@ -265,6 +297,20 @@ impl Planner<'_> {
             return 0;
         }
         if self.chance(0.6) { tolerated } else { 0 }
+    }
+
+    fn ending(&mut self, scenario: Scenario, spare: usize, liars: &[(usize, Vec<Habit>)]) -> Ending {
+        let mut ending = Ending::default();
+        if scenario == Scenario::Calm {
+            return ending;
+        }
+        ending.blackout = self.chance(0.4);
+        let node = self.node();
+        let liar = liars.first().map(|(liar, _)| *liar).filter(|_| self.chance(0.5));
+        ending.gone = liar.or_else(|| (spare > 0 && self.chance(0.5)).then_some(node));
+        let client = self.node();
+        ending.lone_client = self.chance(0.4).then_some(client);
+        ending
     }
 
     fn liars(&mut self, count: usize) -> Vec<(usize, Vec<Habit>)> {

@@ -53,6 +53,8 @@ pub(crate) struct World {
     /// How often each node started or ended. What was sent to an earlier life is lost with its connection.
     pub(crate) lives: Vec<u32>,
     pub(crate) trace: Option<Vec<String>>,
+    /// Whether new transactions are told to all at once.
+    pub(crate) gossip: bool,
 }
 
 impl World {

@@ -241,7 +241,9 @@ impl Node {
         if process.pool.add(raw.clone()) {
             world.note(self.index, || "takes a transaction from a client".to_owned());
             self.tell_work();
-            world.send_to_all(self.index, &Packet::Transactions(Arc::new(vec![raw])));
+            if world.gossip {
+                world.send_to_all(self.index, &Packet::Transactions(Arc::new(vec![raw])));
+            }
             self.drive(world);
         }
     }

@@ -38,7 +38,8 @@ impl Node {
 
     pub(super) fn on_log_synced(&mut self, world: &mut World) {
         let Some(messages) = self.process.as_mut().and_then(|process| process.signing.take()) else { return };
-        for message in self.disk.sync_log().iter().flat_map(|frame| &frame.messages) {
+        self.disk.sync_log();
+        for message in &messages {
             if self.liar.is_none() {
                 let truth = statement_of(message).map_or(Ok(()), |it| world.oracle.on_synced(self.index, it));
                 world.require(self.index, truth);
