@@ -68,6 +68,13 @@ pub enum Input {
     Synced(Head),
     /// A peer said hello.
     PeerConnected,
+    /// A neighbour sent something for a height that is decided here, unchecked.
+    Behind {
+        /// The height.
+        height: Height,
+        /// The neighbour.
+        from: NodeId,
+    },
     /// A neighbour sent something for a height that this node has not reached, unchecked.
     Ahead {
         /// The height.

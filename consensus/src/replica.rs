@@ -84,6 +84,7 @@ impl Replica {
             Input::Durable(height) => self.durable = self.durable.max(height),
             Input::Synced(head) => self.on_synced(head),
             Input::PeerConnected => self.announce_status(),
+            Input::Behind { height, from } => self.help(from, height),
             Input::Ahead { height, from } => self.ask_to_sync(height, from),
         }
         self.progress();

@@ -1,1 +1,39 @@
-//! quorate-node
+//! # quorate-node: the shell around the pure cores
+//!
+//! The binary and its parts: the command line, the configuration of one node, the generator and
+//! process control of a local network, and the daemon that joins consensus, chain, network and RPC.
+//!
+//! What it never knows: the rules of the protocol. Those are in `quorate-consensus`.
+//!
+//! ```text
+//! main -> cli: one command line -> config: one checked NodeConfig -> the daemon
+//!                 |                                                     ^
+//!                 +-> testnet new: a folder -> testnet up: one process per node
+//!                 +-> client: asks a running node (health, status, consensus)
+//! ```
+//!
+//! Data goes to stdout, progress and errors to stderr; every command ends with a code of [`exit::Exit`].
+
+mod bodies;
+mod chain;
+pub mod cli;
+pub mod client;
+mod clock;
+pub mod config;
+mod driver;
+pub mod exit;
+mod gate;
+pub mod identity;
+mod ingress;
+mod logging;
+mod metrics;
+pub mod node;
+mod ops;
+mod peering;
+mod recovered;
+mod serve;
+mod status;
+mod stop;
+mod sync_task;
+pub mod testnet;
+mod timers;

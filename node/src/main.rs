@@ -1,1 +1,9 @@
-fn main() {}
+//! The program: see [`quorate_node::cli`].
+
+use std::process::ExitCode;
+
+use quorate_node::{cli, node};
+
+fn main() -> ExitCode {
+    cli::main(node::run)
+}

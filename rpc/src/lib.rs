@@ -1,1 +1,30 @@
-//! quorate-rpc
+//! # quorate-rpc: what SDK clients talk to
+//!
+//! One port for JSON-RPC over HTTP and WebSocket and for `GET /health`: Ethereum's execution API as wallets and
+//! libraries expect it, and the `quorate` namespace for what Ethereum has no name for.
+//!
+//! What it never knows: the network and the replica. It reads storage, runs calls, hands transactions to the
+//! ingress, and shows what [`Backend`]'s watches say.
+//!
+//! ```text
+//! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> eth | net | web3 | quorate -> Backend
+//!                                      +- anything else     -> axum: /health
+//! ```
+//! A method answers from one view of the state. When a new head or a receipt is out, state, logs and
+//! receipts of that block are readable here.
+
+mod backend;
+mod config;
+mod convert;
+mod error;
+mod eth;
+mod quorate;
+mod resolve;
+mod server;
+mod subscribe;
+mod web3;
+
+pub use backend::{Backend, ConsensusState, NodeStatus, Submission, SyncRange, ValidatorState};
+pub use config::RpcLimits;
+pub use error::RpcError;
+pub use server::{RpcServer, ServeError};

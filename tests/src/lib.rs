@@ -1,1 +1,11 @@
-//! quorate-tests
+//! # quorate-tests: what no crate can test alone
+//!
+//! Integration tests over the whole workspace, each a binary under `tests/`:
+//!
+//! ```text
+//! architecture   who depends on whom, size of files and functions, licences; it reads, and runs nothing
+//! others         stories over real node processes on loopback, and over the simulator
+//! ```
+//!
+//! What it never holds: code that the product needs. Everything the tests start is what an operator
+//! starts, by the same commands.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use alloy_consensus::Header;
 use alloy_primitives::{B256, Bytes, b256, keccak256};
+use alloy_trie::root;
 
 use crate::{Height, Proposal};
 
@@ -69,6 +70,19 @@ impl Block {
         self.transactions.iter().map(keccak256).collect()
     }
 
+    /// The root of the trie over raw transactions, as a header's `transactionsRoot` has it.
+    #[must_use]
+    pub fn transactions_root(transactions: &[Bytes]) -> B256 {
+        root::ordered_trie_root_encoded(transactions)
+    }
+
+    /// Whether the transactions are those that the header commits to. The hash covers the header
+    /// alone, so a body that came from outside proves nothing until this was asked.
+    #[must_use]
+    pub fn is_body_bound(&self) -> bool {
+        Self::transactions_root(&self.transactions) == self.header.transactions_root
+    }
+
     /// What a leader signs beside the block's hash: see [`Proposal::body_hash`].
     #[must_use]
     pub fn body_hash(&self) -> B256 {
@@ -112,6 +126,17 @@ mod tests {
         };
         let mainnet = b256!("d4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3");
         assert_eq!(Block::new(header, vec![]).hash(), mainnet);
+    }
+
+    #[test]
+    fn a_body_belongs_to_one_header() {
+        let bytes = vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+        let transactions_root = Block::transactions_root(&bytes);
+        let header = Header { transactions_root, ..Header::default() };
+        assert!(Block::new(header.clone(), bytes.clone()).is_body_bound());
+        assert!(!Block::new(header.clone(), bytes.into_iter().rev().collect()).is_body_bound());
+        assert!(!Block::new(header, Vec::new()).is_body_bound());
+        assert_eq!(Block::transactions_root(&[]), EMPTY_ROOT);
     }
 
     #[test]

@@ -45,7 +45,9 @@ mod transaction;
 mod validators;
 
 pub use alloy_consensus::{Header, ReceiptEnvelope};
-pub use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, address, b256, hex, keccak256};
+pub use alloy_primitives::{
+    Address, B256, Bloom, Bytes, Log, TxKind, U64, U256, address, b256, hex, keccak256,
+};
 pub use block::{Block, EMPTY_REQUESTS_HASH, EMPTY_ROOT, mix_hash};
 pub use certificate::{
     CertificateError, CommitCertificate, PrepareCertificate, QuorumCertificate, VoteTally,
@@ -63,5 +65,5 @@ pub use statement::{
     ViewChange, Vote,
 };
 pub use system::{HISTORY_STORAGE_ADDRESS, VALIDATORS_ADDRESS, read_validators, validator_slots};
-pub use transaction::{Transaction, TransactionError, UnrecoveredTransaction};
+pub use transaction::{Envelope, Transaction, TransactionError, UnrecoveredTransaction};
 pub use validators::{MAX_TOTAL_WEIGHT, MAX_VALIDATORS, Validator, ValidatorSet, ValidatorSetError};

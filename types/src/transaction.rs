@@ -173,3 +173,95 @@ impl Transaction {
         self.0.envelope.ty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::{SignableTransaction, Signed, TxEip1559, TxLegacy};
+    use alloy_eips::Encodable2718;
+    use alloy_primitives::{Signature, TxKind, uint};
+    use alloy_signer::SignerSync;
+    use alloy_signer_local::PrivateKeySigner;
+
+    use super::*;
+
+    const CHAIN_ID: u64 = 20_200;
+    const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
+
+    fn signer() -> PrivateKeySigner {
+        PrivateKeySigner::from_bytes(&B256::repeat_byte(7)).expect("a key")
+    }
+
+    fn dynamic() -> TxEip1559 {
+        TxEip1559 {
+            chain_id: CHAIN_ID,
+            gas_limit: 21_000,
+            to: TxKind::Call(Address::ZERO),
+            ..TxEip1559::default()
+        }
+    }
+
+    fn raw<T>(transaction: T, edit: impl FnOnce(Signature) -> Signature) -> Bytes
+    where
+        T: SignableTransaction<Signature>,
+        Envelope: From<Signed<T>>,
+    {
+        let signature = signer().sign_hash_sync(&transaction.signature_hash()).expect("signs");
+        Envelope::from(transaction.into_signed(edit(signature))).encoded_2718().into()
+    }
+
+    fn refusal(raw: Bytes) -> TransactionError {
+        Transaction::decode(raw, CHAIN_ID).expect_err("it is refused")
+    }
+
+    #[test]
+    fn a_sound_transaction_keeps_its_bytes_and_gets_its_sender() {
+        let bytes = raw(dynamic(), |signature| signature);
+        let transaction = Transaction::decode(bytes.clone(), CHAIN_ID).expect("sound");
+        assert_eq!(transaction.sender(), signer().address());
+        assert_eq!(transaction.hash(), alloy_primitives::keccak256(&bytes));
+        assert_eq!(*transaction.raw(), bytes);
+    }
+
+    /// Fault malformed-signature (FISCO BCOS #5588): a bad recovery id aborted the process.
+    #[test]
+    fn malformed_signatures_are_errors_and_the_node_lives() {
+        let high = raw(dynamic(), |it| Signature::new(it.r(), ORDER - it.s(), !it.v()));
+        assert_eq!(refusal(high), TransactionError::Signature("s is above half the curve's order"));
+        for (r, s) in [(U256::ZERO, U256::ONE), (U256::ONE, U256::ZERO), (U256::MAX, U256::ONE)] {
+            let impossible = raw(dynamic(), |it| Signature::new(r, s, it.v()));
+            assert_eq!(refusal(impossible), TransactionError::Signature("no public key fits the signature"));
+        }
+        // The parity is the last field but two: one byte before the 33 of r and the 33 of s.
+        let mut bytes = raw(dynamic(), |it| it).to_vec();
+        let parity = bytes.len() - 67;
+        for id in [0x02, 0x1b, 0x7f, 0xc0] {
+            bytes[parity] = id;
+            assert!(matches!(refusal(bytes.clone().into()), TransactionError::Malformed(_)), "{id:#x}");
+        }
+    }
+
+    #[test]
+    fn every_byte_counts() {
+        let bytes = raw(dynamic(), |it| it);
+        let trailing = [&bytes[..], &[0]].concat();
+        assert!(matches!(refusal(trailing.into()), TransactionError::Malformed(_)));
+        for end in 0..bytes.len() {
+            assert!(matches!(refusal(bytes.slice(..end)), TransactionError::Malformed(_)), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn transactions_of_other_chains_or_of_none_are_refused() {
+        let foreign = TxEip1559 { chain_id: 1, ..dynamic() };
+        assert_eq!(refusal(raw(foreign, |it| it)), TransactionError::ChainId { have: 1, want: CHAIN_ID });
+        let unprotected = TxLegacy { to: TxKind::Call(Address::ZERO), ..TxLegacy::default() };
+        assert_eq!(refusal(raw(unprotected, |it| it)), TransactionError::Unprotected);
+    }
+
+    #[test]
+    fn blobs_are_refused_by_name() {
+        let blob =
+            TxEip4844 { chain_id: CHAIN_ID, blob_versioned_hashes: vec![B256::ZERO], ..TxEip4844::default() };
+        assert_eq!(refusal(raw(blob, |it| it)), TransactionError::Blob);
+    }
+}

@@ -1,0 +1,100 @@
+//! The rules of one chain, turned into revm's settings.
+
+use quorate_types::{ChainConfig, Fork, Header, Height};
+use revm::{
+    Context, DatabaseRef, Journal, MainnetEvm,
+    context::{BlockEnv, CfgEnv, TxEnv},
+    context_interface::block::BlobExcessGasAndPrice,
+    handler::MainnetContext,
+    primitives::{U256, eip4844, hardfork::SpecId},
+};
+
+use crate::{CallLimits, overlay::Overlay};
+
+/// revm with the state of one block or call in it.
+pub(crate) type Vm<DB, INSP = ()> = MainnetEvm<MainnetContext<Overlay<DB>>, INSP>;
+
+/// Runs blocks and calls by one chain's settings. Holds no state: share it freely.
+#[derive(Clone, Debug)]
+pub struct Executor {
+    pub(crate) config: ChainConfig,
+    pub(crate) call_limits: CallLimits,
+}
+
+impl Executor {
+    /// For the chain of a checked genesis, with the default limits of calls.
+    #[must_use]
+    pub fn new(config: ChainConfig) -> Self {
+        Self { config, call_limits: CallLimits::default() }
+    }
+
+    /// The same with other limits of calls, which are each node's own affair.
+    #[must_use]
+    pub const fn with_call_limits(mut self, limits: CallLimits) -> Self {
+        self.call_limits = limits;
+        self
+    }
+
+    /// The chain's settings.
+    #[must_use]
+    pub const fn config(&self) -> &ChainConfig {
+        &self.config
+    }
+
+    /// revm's settings for transactions in a block of `height`.
+    pub(crate) fn block_rules(&self, height: Height) -> CfgEnv {
+        let mut rules = CfgEnv::new_with_spec(spec(self.config.fork_at(height)));
+        rules.chain_id = self.config.chain_id;
+        rules.tx_gas_limit_cap = Some(self.config.transaction_gas_cap);
+        rules
+    }
+
+    /// revm's settings for calls: what geth does not ask of them is off.
+    pub(crate) fn call_rules(&self, height: Height) -> CfgEnv {
+        let mut rules = self.block_rules(height);
+        rules.tx_gas_limit_cap = Some(u64::MAX);
+        rules.disable_nonce_check = true;
+        rules.disable_block_gas_limit = true;
+        rules.disable_eip3607 = true;
+        rules
+    }
+}
+
+const fn spec(fork: Fork) -> SpecId {
+    match fork {
+        Fork::Cancun => SpecId::CANCUN,
+        Fork::Prague => SpecId::PRAGUE,
+        Fork::Osaka => SpecId::OSAKA,
+    }
+}
+
+/// What the EVM sees of the block that `header` heads: the one way for blocks and calls alike.
+fn block_env(header: &Header) -> BlockEnv {
+    BlockEnv {
+        number: U256::from(header.number),
+        beneficiary: header.beneficiary,
+        timestamp: U256::from(header.timestamp),
+        gas_limit: header.gas_limit,
+        basefee: header.base_fee_per_gas.unwrap_or(0),
+        difficulty: header.difficulty,
+        prevrandao: Some(header.mix_hash),
+        // No blob space: nothing is ever in excess, and BLOBBASEFEE is the least price, 1.
+        blob_excess_gas_and_price: Some(BlobExcessGasAndPrice::new(
+            0,
+            eip4844::BLOB_BASE_FEE_UPDATE_FRACTION_PRAGUE,
+        )),
+        slot_num: 0,
+    }
+}
+
+/// The EVM's view of `header`'s block over a fresh overlay of `db`.
+pub(crate) fn evm_context<DB: DatabaseRef>(
+    rules: CfgEnv,
+    header: &Header,
+    db: DB,
+) -> MainnetContext<Overlay<DB>> {
+    let overlay = Overlay::new(db, header);
+    Context::<BlockEnv, TxEnv, CfgEnv, Overlay<DB>, Journal<Overlay<DB>>, ()>::new(overlay, rules.spec)
+        .with_cfg(rules)
+        .with_block(block_env(header))
+}

@@ -1,0 +1,159 @@
+//! What one block or call has read and written over a state that it cannot change.
+
+use std::collections::BTreeMap;
+
+use quorate_types::{AccountChange, AccountState, Header, SlotChange, StateChanges};
+use revm::{
+    Database, DatabaseCommit, DatabaseRef,
+    primitives::{Address, AddressMap, B256, B256Map, KECCAK_EMPTY, U256, U256Map, hash_map::Entry as Slot},
+    state::{Account, AccountInfo, Bytecode},
+};
+
+/// A cache over `db` that keeps, for everything it has seen, the value before and the value now.
+///
+/// Two facts make it this small. From Cancun on only an account created in the same transaction can
+/// be destroyed (EIP-6780), so a destroyed account never had storage that `db` knows. And an account
+/// that `db` does not have has no storage to ask for.
+pub(crate) struct Overlay<DB> {
+    db: DB,
+    accounts: AddressMap<Entry>,
+    codes: B256Map<Bytecode>,
+    /// The parent's number and hash: a block may stand on one that the database does not know yet.
+    parent: Option<(u64, B256)>,
+}
+
+struct Entry {
+    before: Option<AccountState>,
+    now: Option<AccountState>,
+    slots: U256Map<SlotChange>,
+}
+
+impl<DB: DatabaseRef> Overlay<DB> {
+    pub(crate) fn new(db: DB, header: &Header) -> Self {
+        let parent = header.number.checked_sub(1).map(|number| (number, header.parent_hash));
+        Self { db, accounts: AddressMap::default(), codes: B256Map::default(), parent }
+    }
+
+    /// All that differs from the database, sorted: neither accounts that were only touched nor slots
+    /// that got their old value back.
+    pub(crate) fn into_changes(self) -> StateChanges {
+        let mut changes = StateChanges::default();
+        for (address, Entry { before, now, slots }) in self.accounts {
+            let storage: BTreeMap<_, _> =
+                slots.into_iter().filter(|(_, slot)| slot.before != slot.after).collect();
+            if before == now && storage.is_empty() {
+                continue;
+            }
+            if let Some(code_hash) = new_code(before.as_ref(), now.as_ref())
+                && let Some(code) = self.codes.get(&code_hash)
+            {
+                changes.codes.insert(code_hash, code.original_bytes());
+            }
+            changes.accounts.insert(address, AccountChange { before, after: now, storage });
+        }
+        changes
+    }
+
+    fn apply(&mut self, address: Address, account: Account) {
+        let entry = self.accounts.get_mut(&address).expect("the EVM loads an account before it touches it");
+        // EIP-161: a touched account with nothing in it goes.
+        if account.is_selfdestructed() || account.is_empty() {
+            entry.now = None;
+            return;
+        }
+        let now = state_of(&account.info);
+        if let Some(code_hash) = new_code(entry.now.as_ref(), Some(&now))
+            && let Some(code) = account.info.code
+        {
+            self.codes.insert(code_hash, code);
+        }
+        entry.now = Some(now);
+        for (slot, value) in account.storage {
+            if value.is_changed() {
+                // Slots of an account created in this block are zero without having been read.
+                entry.slots.entry(slot).or_default().after = value.present_value;
+            }
+        }
+    }
+}
+
+impl<DB: DatabaseRef> Database for Overlay<DB> {
+    type Error = DB::Error;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, DB::Error> {
+        Ok(load(&self.db, &mut self.accounts, address)?.now.as_ref().map(info_of))
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, DB::Error> {
+        match self.codes.entry(code_hash) {
+            Slot::Occupied(known) => Ok(known.get().clone()),
+            Slot::Vacant(unknown) => Ok(unknown.insert(self.db.code_by_hash_ref(code_hash)?).clone()),
+        }
+    }
+
+    fn storage(&mut self, address: Address, slot: U256) -> Result<U256, DB::Error> {
+        let account = load(&self.db, &mut self.accounts, address)?;
+        match account.slots.entry(slot) {
+            Slot::Occupied(known) => Ok(known.get().after),
+            Slot::Vacant(_) if account.before.is_none() => Ok(U256::ZERO),
+            Slot::Vacant(unknown) => {
+                let before = self.db.storage_ref(address, slot)?;
+                Ok(unknown.insert(SlotChange { before, after: before }).after)
+            }
+        }
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, DB::Error> {
+        match self.parent {
+            Some((parent, hash)) if parent == number => Ok(hash),
+            _ => self.db.block_hash_ref(number),
+        }
+    }
+}
+
+impl<DB: DatabaseRef> DatabaseCommit for Overlay<DB> {
+    fn commit(&mut self, changes: AddressMap<Account>) {
+        for (address, account) in changes {
+            if account.is_touched() {
+                self.apply(address, account);
+            }
+        }
+    }
+}
+
+fn load<'a, DB: DatabaseRef>(
+    db: &DB,
+    accounts: &'a mut AddressMap<Entry>,
+    address: Address,
+) -> Result<&'a mut Entry, DB::Error> {
+    match accounts.entry(address) {
+        Slot::Occupied(known) => Ok(known.into_mut()),
+        Slot::Vacant(unknown) => {
+            let before = db.basic_ref(address)?.as_ref().map(state_of);
+            Ok(unknown.insert(Entry { before, now: before, slots: U256Map::default() }))
+        }
+    }
+}
+
+/// The hash of the code that `now` has and `before` had not.
+fn new_code(before: Option<&AccountState>, now: Option<&AccountState>) -> Option<B256> {
+    let now = now.filter(|now| now.has_code())?;
+    (before.map(|before| before.code_hash) != Some(now.code_hash)).then_some(now.code_hash)
+}
+
+fn state_of(info: &AccountInfo) -> AccountState {
+    let code_hash = if info.code_hash.is_zero() { KECCAK_EMPTY } else { info.code_hash };
+    AccountState { nonce: info.nonce, balance: info.balance, code_hash }
+}
+
+/// Without code: `AccountInfo::default()` carries empty code, and revm would run that instead of
+/// asking for the code behind the hash.
+fn info_of(state: &AccountState) -> AccountInfo {
+    AccountInfo {
+        balance: state.balance,
+        nonce: state.nonce,
+        code_hash: state.code_hash,
+        account_id: None,
+        code: None,
+    }
+}

@@ -1,0 +1,188 @@
+//! Bodies: from a proposal's hashes to a block with recovered transactions, ready to be executed.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use quorate_consensus::{BlockSource, Input, Verdict};
+use quorate_p2p::NetworkHandle;
+use quorate_proto::{Request, Response};
+use quorate_txpool::Pool;
+use quorate_types::{B256, Block, Bytes, NodeId, Proposal, RejectReason, Transaction, keccak256};
+use tokio::sync::{mpsc, watch};
+
+use crate::{
+    chain::{Candidates, ChainHandle, Command},
+    clock,
+    driver::{Current, Event},
+    ingress::{Recovery, publish},
+};
+
+/// How often the peers are asked in turn before a body counts as unavailable.
+const ROUNDS: usize = 2;
+/// The raw transactions that a validator shares when its work does not get into a block.
+const MAX_SHARED_BYTES: usize = 64 * 1024;
+/// How often the clock is looked at while a proposal is from the future.
+const CLOCK_STEP: Duration = Duration::from_millis(250);
+
+/// A block that the replica wants executed.
+pub(crate) struct Wanted {
+    pub(crate) block_hash: B256,
+    pub(crate) source: BlockSource,
+    pub(crate) fresh: bool,
+}
+
+/// What getting bodies needs.
+#[derive(Clone)]
+pub(crate) struct Bodies {
+    pub(crate) pool: Arc<Mutex<Pool>>,
+    pub(crate) candidates: Candidates,
+    pub(crate) network: NetworkHandle,
+    pub(crate) chain: ChainHandle,
+    pub(crate) recovery: Recovery,
+    pub(crate) current: watch::Receiver<Current>,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+impl Bodies {
+    /// Gets the body, has it executed, and answers with [`Input::Checked`].
+    pub(crate) fn obtain(&self, wanted: Wanted, answers: mpsc::Sender<Event>) {
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            let block_hash = wanted.block_hash;
+            match this.find(wanted).await {
+                Ok((block, transactions)) => {
+                    // A full queue only loses the right to hold the timer back.
+                    let _ = answers.try_send(Event::Input(Input::Executing(block_hash)));
+                    let reply = Box::new(move |verdict| {
+                        let _ = answers.try_send(Event::Input(Input::Checked { block_hash, verdict }));
+                    });
+                    this.chain.send(Command::Check { block, transactions, reply });
+                }
+                Err(verdict) => {
+                    tracing::debug!(%block_hash, ?verdict, "no body for a block");
+                    let _ = answers.send(Event::Input(Input::Checked { block_hash, verdict })).await;
+                }
+            }
+        });
+    }
+
+    async fn find(&self, wanted: Wanted) -> Result<(Arc<Block>, Vec<Transaction>), Verdict> {
+        let Wanted { block_hash, source, fresh } = wanted;
+        if let Some(block) = self.candidates.block(&block_hash) {
+            // Executed before, perhaps for an earlier view: the chain thread answers from memory.
+            return Ok((block, Vec::new()));
+        }
+        let (block, known) = match source {
+            BlockSource::Block(block) => (block, Vec::new()),
+            BlockSource::Peers(peers) => (self.fetch_block(block_hash, &peers).await?, Vec::new()),
+            BlockSource::Proposal(proposal) => {
+                if fresh {
+                    self.wait_for_clock(&proposal).await?;
+                }
+                self.assemble(&proposal).await?
+            }
+        };
+        let transactions = self.recovery.recover_block(block.clone(), known).await.map_err(|error| {
+            tracing::warn!(%block_hash, %error, "a proposed block holds a transaction that is none");
+            Verdict::Invalid { reason: RejectReason::Transaction, roots: None }
+        })?;
+        Ok((block, transactions))
+    }
+
+    /// A proposal from too far in the future is not refused but waited for: clocks differ.
+    async fn wait_for_clock(&self, proposal: &Proposal) -> Result<(), Verdict> {
+        let due_ms = proposal.header.timestamp.saturating_mul(1000);
+        while due_ms > clock::now_ms() + clock::MAX_AHEAD_MS {
+            if self.current.borrow().height != proposal.propose.statement.height {
+                return Err(Verdict::Unavailable);
+            }
+            tokio::time::sleep(CLOCK_STEP).await;
+        }
+        Ok(())
+    }
+
+    async fn fetch_block(&self, block_hash: B256, peers: &[NodeId]) -> Result<Arc<Block>, Verdict> {
+        for peer in self.ask_order(peers) {
+            match self.network.request(peer, &Request::BlockByHash(block_hash)).await {
+                Ok(Response::Block(Some(block))) if block.hash() == block_hash => return Ok(block),
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%peer, %error, "no answer to a request for a block"),
+            }
+        }
+        Err(Verdict::Unavailable)
+    }
+
+    /// The body of a proposal: what travelled with it, what the pool has, and the rest from those who have it.
+    async fn assemble(&self, proposal: &Proposal) -> Result<(Arc<Block>, Vec<Transaction>), Verdict> {
+        let hashes = &proposal.transaction_hashes;
+        let mut raw: Vec<Option<Bytes>> = vec![None; hashes.len()];
+        for (index, bytes) in &proposal.prefilled {
+            let slot =
+                usize::try_from(*index).ok().and_then(|index| Some((raw.get_mut(index)?, hashes[index])));
+            match slot {
+                Some((slot, hash)) if keccak256(bytes) == hash => *slot = Some(bytes.clone()),
+                _ => return Err(Verdict::Mismatched),
+            }
+        }
+        let known: Vec<Transaction> = {
+            let pool = self.pool.lock();
+            hashes.iter().filter_map(|hash| pool.get(*hash).cloned()).collect()
+        };
+        let mut by_hash: std::collections::HashMap<B256, Bytes> =
+            known.iter().map(|it| (it.hash(), it.raw().clone())).collect();
+        fill(&mut raw, hashes, &mut by_hash);
+        self.fetch_missing(proposal, &mut raw).await?;
+        let transactions: Option<Vec<Bytes>> = raw.into_iter().collect();
+        let transactions = transactions.ok_or(Verdict::Unavailable)?;
+        let block = Arc::new(Block::new(proposal.header.clone(), transactions));
+        if !block.is_body_bound() {
+            return Err(Verdict::Mismatched);
+        }
+        Ok((block, known))
+    }
+
+    async fn fetch_missing(&self, proposal: &Proposal, raw: &mut [Option<Bytes>]) -> Result<(), Verdict> {
+        let hashes = &proposal.transaction_hashes;
+        for peer in self.ask_order(&[proposal.propose.signer]) {
+            let missing: Vec<B256> =
+                hashes.iter().zip(&*raw).filter(|(_, raw)| raw.is_none()).map(|(hash, _)| *hash).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            match self.network.request(peer, &Request::Transactions(missing)).await {
+                Ok(Response::Transactions(found)) => {
+                    let mut by_hash = found.into_iter().map(|raw| (keccak256(&raw), raw)).collect();
+                    fill(raw, hashes, &mut by_hash);
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%peer, %error, "no answer to a request for transactions"),
+            }
+        }
+        if raw.iter().all(Option::is_some) { Ok(()) } else { Err(Verdict::Unavailable) }
+    }
+
+    /// First those who must have it, then everyone else, each [`ROUNDS`] times.
+    fn ask_order(&self, first: &[NodeId]) -> Vec<NodeId> {
+        let connected: Vec<NodeId> = self.network.peers().iter().map(|peer| peer.id).collect();
+        let mut order: Vec<NodeId> = first.iter().filter(|id| connected.contains(id)).copied().collect();
+        order.extend(connected.iter().filter(|id| !first.contains(id)));
+        let once = order.len();
+        order.iter().cycle().take(once * ROUNDS).copied().collect()
+    }
+
+    /// Sends the transactions that wait longest here to everyone: one that no other pool has must still
+    /// get into a block (faults.md, lone-transaction).
+    pub(crate) fn share_work(&self) {
+        let waiting = self.pool.lock().waiting_longest(MAX_SHARED_BYTES);
+        if !waiting.is_empty() {
+            let transactions = waiting.iter().map(|it| it.raw().clone()).collect();
+            publish(&self.network, transactions);
+        }
+    }
+}
+
+fn fill(raw: &mut [Option<Bytes>], hashes: &[B256], found: &mut std::collections::HashMap<B256, Bytes>) {
+    for (slot, hash) in raw.iter_mut().zip(hashes).filter(|(slot, _)| slot.is_none()) {
+        *slot = found.remove(hash);
+    }
+}

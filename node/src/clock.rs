@@ -1,0 +1,46 @@
+//! The wall clock, and how far it is from the others'.
+
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use quorate_types::{NodeId, ValidatorSet};
+
+/// From this distance to the weighted median on, a leader uses its parent's timestamp and says so.
+const MAX_SKEW_MS: i64 = 5_000;
+/// How far a fresh proposal's time may be ahead before a validator waits with its vote.
+pub(crate) const MAX_AHEAD_MS: u64 = 10_000;
+
+/// Milliseconds since the Unix epoch; 0 on a machine whose clock is before it.
+pub(crate) fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The distances of other validators' clocks to this one, from their last statuses.
+#[derive(Debug, Default)]
+pub(crate) struct ClockSkew(BTreeMap<NodeId, i64>);
+
+impl ClockSkew {
+    /// Notes what `id`'s clock showed just now, delay included.
+    pub(crate) fn observe(&mut self, id: NodeId, clock_ms: u64) {
+        let distance = i64::try_from(clock_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(now_ms());
+        self.0.insert(id, distance);
+    }
+
+    /// The weighted median distance, when it is too large to trust the own clock.
+    pub(crate) fn excess_ms(&mut self, set: &ValidatorSet) -> Option<i64> {
+        self.0.retain(|id, _| set.contains(id));
+        let mut weighted: Vec<_> =
+            self.0.iter().map(|(id, distance)| (*distance, set.weight_of(id))).collect();
+        weighted.sort_unstable();
+        let half = weighted.iter().map(|(_, weight)| weight).sum::<u64>() / 2;
+        let mut passed = 0;
+        let median = weighted.into_iter().find(|(_, weight)| {
+            passed += weight;
+            passed > half
+        })?;
+        (median.0.abs() > MAX_SKEW_MS).then_some(median.0)
+    }
+}

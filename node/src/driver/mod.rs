@@ -1,0 +1,211 @@
+//! The driver of the replica: feeds it inputs, performs its effects in order, owns the key, the vote log and the
+//! timers. It runs on a thread of its own, so that a sync of the log delays votes and nothing else.
+//!
+//! ```text
+//! gate --Event::Input--> +--------+ --Effect--> sign + log + send   (here, in this order)
+//! bodies, chain -------> | replica|             timers              (here)
+//! ingress --Work-------> +--------+             build, check, commit (chain thread)
+//! ```
+
+mod perform;
+mod sign;
+mod state;
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use quorate_consensus::{Early, Head, Input, Recovered, Replica, ReplicaConfig, Timer};
+use quorate_p2p::NetworkHandle;
+use quorate_rpc::ConsensusState;
+use quorate_types::{Height, Message, NodeId, Verified};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use sign::{SignError, SigningDesk};
+pub(crate) use state::Current;
+
+use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, stop::Stop, timers::Timers};
+
+/// Inputs that may wait. The gate stops reading from the network when it is full, so a flood waits in the
+/// peers' sockets.
+pub(crate) const EVENT_CAPACITY: usize = 4096;
+/// Answers that may wait: to what the replica asked for, which is bounded by its own bounds, and early messages. They have a
+/// queue of their own, so that a flood from outside never costs an answer.
+pub(crate) const ANSWER_CAPACITY: usize = 8192;
+
+/// What reaches the driver.
+pub(crate) enum Event {
+    /// For the replica as it is.
+    Input(Input),
+    /// A message of the next height, not checked yet.
+    Early { from: NodeId, message: Box<Message> },
+    /// Somebody is at a lower height.
+    Behind { from: NodeId, height: Height },
+    /// Blocks are durable up to here, and transactions wait or not.
+    Committed { height: Height, work: bool },
+}
+
+/// What the driver works with.
+pub(crate) struct DriverParts {
+    pub(crate) desk: SigningDesk,
+    pub(crate) network: NetworkHandle,
+    pub(crate) chain: ChainHandle,
+    pub(crate) bodies: Bodies,
+    pub(crate) store: Arc<quorate_storage::Store>,
+    pub(crate) answers: mpsc::Sender<Event>,
+    /// The height in flight and its validators, for the gate.
+    pub(crate) current: watch::Sender<Current>,
+    pub(crate) consensus: watch::Sender<ConsensusState>,
+    /// Hints about heights that others have decided.
+    pub(crate) sync: mpsc::Sender<quorate_sync::Input>,
+    pub(crate) stop: Stop,
+    /// Where work done beside the driver runs: fetching bodies, answering laggards.
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// The driver's state.
+pub(crate) struct Driver {
+    pub(super) replica: Replica,
+    pub(super) timers: Timers<Timer>,
+    pub(super) early: Early,
+    pub(super) skew: ClockSkew,
+    pub(super) parts: DriverParts,
+}
+
+/// The two ways in.
+pub(crate) struct DriverQueues {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) answers: mpsc::Receiver<Event>,
+}
+
+impl Driver {
+    /// Starts the thread. What the vote log held is known to the guard before anything is signed.
+    pub(crate) fn start(
+        config: ReplicaConfig,
+        head: Head,
+        recovered: Recovered,
+        mut parts: DriverParts,
+        queues: DriverQueues,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let logged = recovered.records.values().flat_map(|record| &record.messages);
+        logged.for_each(|message| parts.desk.remember(message));
+        let cancel = parts.stop.token();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        std::thread::Builder::new().name("consensus".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let driver = Self {
+                    replica: Replica::new(config, head, recovered),
+                    timers: Timers::new(),
+                    early: Early::default(),
+                    skew: ClockSkew::default(),
+                    parts,
+                };
+                driver.run(queues, cancel).await;
+            });
+        })
+    }
+
+    /// Runs until the node stops. Timers and answers go before what comes from outside.
+    async fn run(mut self, mut queues: DriverQueues, cancel: CancellationToken) {
+        self.feed(Input::Start);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                Some(timer) = self.timers.next() => Event::Input(Input::Timer(timer)),
+                Some(answer) = queues.answers.recv() => answer,
+                event = queues.events.recv() => match event {
+                    Some(event) => event,
+                    None => return,
+                },
+            };
+            self.take(event);
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Input(input) => {
+                self.note_clock(&input);
+                self.feed(input);
+            }
+            Event::Early { from, message } => self.take_early(from, *message),
+            Event::Behind { from, height } => self.feed(Input::Behind { height, from }),
+            Event::Committed { height, work } => {
+                self.parts.desk.release(height);
+                self.feed(Input::Durable(height));
+                self.feed(Input::Work(work));
+            }
+        }
+    }
+
+    /// By now the height may have begun.
+    fn take_early(&mut self, from: NodeId, message: Message) {
+        let next = self.replica.height().next();
+        if message.height() == next {
+            self.early.hold(next, from, message);
+        } else if message.height() < next {
+            self.verify_and_feed(from, message);
+        }
+    }
+
+    fn note_clock(&mut self, input: &Input) {
+        if let Input::Message { message, .. } = input
+            && let Message::Status(status) = &**message
+            && self.replica.validators().contains(&status.signer)
+        {
+            self.skew.observe(status.signer, status.statement.clock_ms);
+        }
+    }
+
+    /// One step, and everything it asks for, in order. Performing an effect may give an input at once (own signed
+    /// messages), which is fed after the step's last effect.
+    pub(super) fn feed(&mut self, input: Input) {
+        let mut inputs = std::collections::VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in self.replica.step(input) {
+                match self.perform(effect) {
+                    Ok(Some(answer)) => inputs.push_back(answer),
+                    Ok(None) => {}
+                    Err(failure) => {
+                        self.parts.stop.now(failure);
+                        return;
+                    }
+                }
+            }
+        }
+        self.publish();
+    }
+
+    fn verify_and_feed(&mut self, from: NodeId, message: Message) {
+        match self.parts.desk.verify(message, self.replica.validators()) {
+            Ok(message) => self.feed(Input::Message { message, from }),
+            Err(error) => tracing::debug!(%from, %error, "dropped a message that does not verify"),
+        }
+    }
+
+    /// The messages of the height that begins, which others sent before.
+    pub(super) fn take_waiting(&mut self) -> Vec<(NodeId, Verified<Message>)> {
+        let waiting = self.early.take(self.replica.height());
+        let set = self.replica.validators().clone();
+        let verified = waiting.into_iter().filter_map(|(from, message)| {
+            let message = self.parts.desk.verify(message, &set).ok()?;
+            Some((from, message))
+        });
+        verified.collect()
+    }
+
+    fn publish(&self) {
+        let height = self.replica.height();
+        self.parts.current.send_if_modified(|current| {
+            let changed = current.height != height;
+            if changed {
+                *current = Current { height, validators: self.replica.validators().clone() };
+            }
+            changed
+        });
+        let view = self.replica.snapshot();
+        let timer = self.timers.left(&Timer::View(view.height, view.view));
+        self.parts.consensus.send_replace(state::consensus_state(view, timer));
+    }
+}

@@ -1,0 +1,181 @@
+//! The way of a transaction into the pool, from a client or a peer alike: decode, cheap checks, recover the sender
+//! once, admit, tell the leader-to-be that there is work, and pass on what is new.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use quorate_consensus::Input;
+use quorate_p2p::NetworkHandle;
+use quorate_proto::TransactionBatch;
+use quorate_rpc::Submission;
+use quorate_storage::Store;
+use quorate_txpool::Pool;
+use quorate_types::{Address, B256, Block, Bytes, Transaction, TransactionError, UnrecoveredTransaction};
+use rayon::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{clock, driver::Event, metrics};
+
+/// Submissions that may wait. Beyond it a client is refused at once, instead of waiting without end.
+pub(crate) const SUBMISSION_CAPACITY: usize = 8192;
+/// Transactions admitted under one lock of the pool: enough to spread the recovery over the cores, few
+/// enough that the first of a burst does not wait for the last.
+const MAX_BATCH: usize = 256;
+/// Senders remembered, so that a block's transactions are recovered only if this node never saw them.
+const RECENT_SENDERS: usize = 100_000;
+
+/// Recovers senders, each once.
+#[derive(Clone)]
+pub(crate) struct Recovery {
+    chain_id: u64,
+    senders: Arc<Cache<B256, Address>>,
+}
+
+impl Recovery {
+    pub(crate) fn new(chain_id: u64) -> Self {
+        Self { chain_id, senders: Arc::new(Cache::new(RECENT_SENDERS)) }
+    }
+
+    fn recover(&self, decoded: UnrecoveredTransaction) -> Result<Transaction, TransactionError> {
+        let hash = decoded.hash();
+        if let Some(sender) = self.senders.get(&hash) {
+            return Ok(decoded.with_sender(sender));
+        }
+        let transaction = decoded.recover()?;
+        self.senders.insert(hash, transaction.sender());
+        Ok(transaction)
+    }
+
+    /// All transactions of a block in order; `known` need no work.
+    pub(crate) async fn recover_block(
+        &self,
+        block: Arc<Block>,
+        known: Vec<Transaction>,
+    ) -> Result<Vec<Transaction>, TransactionError> {
+        let this = self.clone();
+        let (reply, answer) = oneshot::channel();
+        rayon::spawn(move || {
+            let known: std::collections::HashMap<B256, Transaction> =
+                known.into_iter().map(|it| (it.hash(), it)).collect();
+            let recover = |(hash, raw): (B256, &Bytes)| match known.get(&hash) {
+                Some(transaction) => Ok(transaction.clone()),
+                None => this.recover(UnrecoveredTransaction::decode(raw.clone(), this.chain_id)?),
+            };
+            let hashes = block.transaction_hashes();
+            let all: Result<Vec<_>, _> =
+                hashes.into_par_iter().zip(block.transactions()).map(recover).collect();
+            let _ = reply.send(all);
+        });
+        answer
+            .await
+            .unwrap_or_else(|_| Err(TransactionError::Malformed("the recovery was interrupted".to_owned())))
+    }
+}
+
+/// A raw transaction with where its answer goes; none for those of peers.
+struct Arrival {
+    raw: Bytes,
+    reply: Option<oneshot::Sender<Result<B256, String>>>,
+}
+
+/// What the ingress works with.
+#[derive(Clone)]
+pub(crate) struct Ingress {
+    pub(crate) pool: Arc<Mutex<Pool>>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) network: NetworkHandle,
+    pub(crate) recovery: Recovery,
+    pub(crate) events: mpsc::Sender<Event>,
+    /// Whether the replica knows that there is work.
+    pub(crate) work_announced: Arc<AtomicBool>,
+}
+
+impl Ingress {
+    /// Takes clients' transactions until the node stops.
+    pub(crate) async fn run(self, mut submissions: mpsc::Receiver<Submission>) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        while submissions.recv_many(&mut batch, MAX_BATCH).await > 0 {
+            let arrivals = batch.drain(..).map(|it| Arrival { raw: it.raw, reply: Some(it.reply) }).collect();
+            let accepted = self.admit(arrivals).await;
+            if !accepted.is_empty() {
+                publish(&self.network, accepted);
+            }
+        }
+    }
+
+    /// Takes a peer's batch. Whether anything in it was a transaction of this chain decides if it is passed on.
+    pub(crate) async fn take_from_peer(&self, batch: TransactionBatch) -> bool {
+        let arrivals = batch.transactions.into_iter().map(|raw| Arrival { raw, reply: None }).collect();
+        !self.admit(arrivals).await.is_empty()
+    }
+
+    /// Admits what is sound; returns the raw bytes of what the pool took.
+    async fn admit(&self, arrivals: Vec<Arrival>) -> Vec<Bytes> {
+        let this = self.clone();
+        let (reply, admitted) = oneshot::channel();
+        rayon::spawn(move || {
+            let _ = reply.send(this.admit_now(arrivals));
+        });
+        let (accepted, executable) = admitted.await.unwrap_or_default();
+        if executable && !self.work_announced.swap(true, Ordering::AcqRel) {
+            let _ = self.events.send(Event::Input(Input::Work(true))).await;
+        }
+        accepted
+    }
+
+    fn admit_now(&self, arrivals: Vec<Arrival>) -> (Vec<Bytes>, bool) {
+        let recovered: Vec<_> =
+            arrivals.into_par_iter().map(|Arrival { raw, reply }| (self.recover_one(raw), reply)).collect();
+        let (mut accepted, mut executable) = (Vec::new(), false);
+        let mut replies = Vec::with_capacity(recovered.len());
+        {
+            let mut pool = self.pool.lock();
+            let now_ms = clock::now_ms();
+            for (result, reply) in recovered {
+                let result = result.and_then(|transaction| {
+                    let account =
+                        self.store.account(transaction.sender()).map_err(|error| error.to_string())?;
+                    let (hash, raw) = (transaction.hash(), transaction.raw().clone());
+                    let added = pool
+                        .add(transaction, account.unwrap_or_default(), now_ms)
+                        .map_err(|error| error.to_string())?;
+                    executable |= added.executable;
+                    accepted.push(raw);
+                    Ok(hash)
+                });
+                metrics::submission(result.is_ok());
+                replies.push((result, reply));
+            }
+        }
+        for (result, reply) in replies {
+            match reply {
+                // The client may be gone.
+                Some(reply) => drop(reply.send(result)),
+                None => {
+                    if let Err(reason) = result {
+                        tracing::trace!(%reason, "refused a peer's transaction");
+                    }
+                }
+            }
+        }
+        (accepted, executable)
+    }
+
+    fn recover_one(&self, raw: Bytes) -> Result<Transaction, String> {
+        let decoded =
+            UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(|error| error.to_string())?;
+        self.pool.lock().check(&decoded).map_err(|error| error.to_string())?;
+        self.recovery.recover(decoded).map_err(|error| error.to_string())
+    }
+}
+
+/// Gossips raw transactions. What does not get out now is offered again by the pool.
+pub(crate) fn publish(network: &NetworkHandle, transactions: Vec<Bytes>) {
+    if let Err(error) = network.publish_transactions(&TransactionBatch { transactions, trace_id: None }) {
+        tracing::debug!(%error, "could not gossip transactions");
+    }
+}

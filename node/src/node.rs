@@ -1,0 +1,69 @@
+//! The daemon: makes every task and every bounded channel, top to bottom, and ends them all.
+//!
+//! ```text
+//! network --frames--> gate --Event--> driver (own thread) --effects--> network, chain, bodies
+//!         --batches-> ingress <-- submissions -- rpc          |
+//!         --requests> library                          chain (own thread) --committed--> rpc subscriptions
+//!         --heads---> sync task <------ behind -------- driver
+//! ```
+
+mod assemble;
+mod disk;
+mod listen;
+mod network_events;
+
+use std::process::ExitCode;
+
+use eyre::WrapErr as _;
+
+use crate::{config::NodeConfig, exit::Exit, logging, stop::Stop};
+
+/// What the operator says about the vote log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteLogTrust {
+    /// Judge by what is found: a missing or damaged log makes the node abstain.
+    AsFound,
+    /// It holds all that this key ever signed above the head, whatever it looks like.
+    Complete,
+}
+
+/// Runs the node until it is told to stop, or must.
+///
+/// # Errors
+/// When it cannot start: configuration, files, ports, data.
+pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
+    logging::install(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .wrap_err("cannot start the runtime")?;
+    let stop = Stop::default();
+    let result = runtime.block_on(async {
+        let node = assemble::Node::start(config, trust, stop.clone()).await?;
+        wait_for_signal(&stop).await?;
+        node.end().await;
+        Ok::<(), eyre::Report>(())
+    });
+    // What still runs reads only; it must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result?;
+    let exit = stop.exit();
+    if exit == Exit::Success {
+        tracing::info!("stopped");
+    }
+    Ok(exit.into())
+}
+
+async fn wait_for_signal(stop: &Stop) -> eyre::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).wrap_err("cannot watch SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).wrap_err("cannot watch SIGINT")?;
+    let token = stop.token();
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        () = token.cancelled() => {}
+    }
+    token.cancel();
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Answers to other nodes' requests: decided blocks, bodies, transactions.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use quorate_proto::{CertifiedBlock, MAX_BLOCKS_PER_RESPONSE, Request, Response};
+use quorate_storage::{StorageError, Store};
+use quorate_txpool::Pool;
+use quorate_types::{B256, Block, Height};
+
+use crate::chain::Candidates;
+
+/// What answers are made of.
+#[derive(Clone)]
+pub(crate) struct Library {
+    pub(crate) store: Arc<Store>,
+    pub(crate) pool: Arc<Mutex<Pool>>,
+    pub(crate) candidates: Candidates,
+}
+
+impl Library {
+    /// Answers one request; reads the disk.
+    pub(crate) fn answer(&self, request: Request) -> Result<Response, StorageError> {
+        Ok(match request {
+            Request::Blocks { from, count } => Response::blocks(self.blocks(from, count)?),
+            Request::BlockByHash(hash) => Response::Block(self.block_by_hash(&hash)?),
+            Request::Transactions(hashes) => Response::transactions(self.transactions(&hashes)),
+        })
+    }
+
+    fn blocks(&self, from: Height, count: u32) -> Result<Vec<CertifiedBlock>, StorageError> {
+        let mut blocks = Vec::new();
+        let mut height = from;
+        for _ in 0..count.min(MAX_BLOCKS_PER_RESPONSE) {
+            let (Some(stored), Some(certificate)) =
+                (self.store.block(height)?, self.store.certificate(height)?)
+            else {
+                break;
+            };
+            blocks.push(CertifiedBlock { block: (*stored.block).clone(), certificate });
+            height = height.next();
+        }
+        Ok(blocks)
+    }
+
+    fn block_by_hash(&self, hash: &B256) -> Result<Option<Arc<Block>>, StorageError> {
+        if let Some(block) = self.candidates.block(hash) {
+            return Ok(Some(block));
+        }
+        let Some(height) = self.store.height_of(*hash)? else { return Ok(None) };
+        Ok(self.store.block(height)?.map(|stored| stored.block.clone()))
+    }
+
+    fn transactions(&self, hashes: &[B256]) -> Vec<quorate_types::Bytes> {
+        let mut found = Vec::with_capacity(hashes.len());
+        let mut missing = Vec::new();
+        {
+            let pool = self.pool.lock();
+            for hash in hashes {
+                match pool.get(*hash) {
+                    Some(transaction) => found.push(transaction.raw().clone()),
+                    None => missing.push(*hash),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            found.extend(self.candidates.transactions(&missing));
+        }
+        found
+    }
+}

@@ -1,0 +1,116 @@
+//! What the node says about itself, twice a second.
+
+use std::{sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use quorate_p2p::NetworkHandle;
+use quorate_rpc::{ConsensusState, NodeStatus, SyncRange};
+use quorate_storage::Store;
+use quorate_txpool::Pool;
+use quorate_types::{Height, NodeId};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{driver::Current, metrics};
+
+/// How often the status is made anew.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// A node further behind than this is not ready.
+const MAX_LAG_BLOCKS: u64 = 16;
+
+/// What the status is made of.
+pub(crate) struct Monitor {
+    pub(crate) me: NodeId,
+    pub(crate) store: Arc<Store>,
+    pub(crate) pool: Arc<Mutex<Pool>>,
+    pub(crate) network: NetworkHandle,
+    pub(crate) current: watch::Receiver<Current>,
+    pub(crate) consensus: watch::Receiver<ConsensusState>,
+    pub(crate) syncing: watch::Receiver<Option<SyncRange>>,
+    pub(crate) min_free_bytes: u64,
+    pub(crate) status: watch::Sender<NodeStatus>,
+}
+
+impl Monitor {
+    pub(crate) async fn run(self, cancel: CancellationToken) {
+        let mut beat = tokio::time::interval(INTERVAL);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => {
+                    self.status.send_modify(|status| {
+                        status.ready = false;
+                        status.reasons = vec!["stopping".to_owned()];
+                    });
+                    return;
+                }
+                _ = beat.tick() => self.refresh(),
+            }
+        }
+    }
+
+    fn refresh(&self) {
+        let status = self.status();
+        let counts = self.pool.lock().status();
+        metrics::pool(counts.pending, counts.queued);
+        metrics::status(&status, &self.consensus.borrow());
+        self.status.send_if_modified(|known| {
+            if !status.ready && known.reasons != status.reasons {
+                tracing::warn!(reasons = ?status.reasons, "not ready");
+            }
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+    }
+
+    fn status(&self) -> NodeStatus {
+        let head = self.store.head();
+        let peers = self.network.peers();
+        let validators = self.current.borrow().validators.clone();
+        let heights = self
+            .consensus
+            .borrow()
+            .validators
+            .iter()
+            .filter_map(|it| it.height?.previous())
+            .collect::<Vec<_>>();
+        let hello_heights = peers.iter().map(|peer| peer.hello.height);
+        let highest = hello_heights.chain(heights).max().unwrap_or(Height::ZERO);
+        let lag = highest.0.saturating_sub(head.height.0);
+        let connected = peers.iter().map(|peer| &peer.id).chain([&self.me]);
+        let quorum = validators.weight_of_all(connected) >= validators.quorum();
+        let reasons = self.reasons(lag, quorum);
+        NodeStatus {
+            node_id: Some(self.me),
+            height: head.height,
+            lag,
+            peers: peers.len(),
+            quorum,
+            ready: reasons.is_empty(),
+            reasons,
+            syncing: *self.syncing.borrow(),
+        }
+    }
+
+    fn reasons(&self, lag: u64, quorum: bool) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if lag > MAX_LAG_BLOCKS {
+            reasons.push(format!("{lag} blocks behind"));
+        }
+        if !quorum {
+            reasons.push("no quorum of validators connected".to_owned());
+        }
+        let consensus = self.consensus.borrow();
+        if let Some(why) = consensus.abstaining.as_ref().filter(|why| !why.starts_with("observer")) {
+            reasons.push(why.clone());
+        }
+        match self.store.free_bytes() {
+            Ok(free) if free < self.min_free_bytes => {
+                reasons.push(format!("disk low: {free} bytes free, {} needed", self.min_free_bytes));
+            }
+            Ok(_) => {}
+            Err(error) => reasons.push(format!("disk: {error}")),
+        }
+        reasons
+    }
+}

@@ -1,0 +1,31 @@
+//! The server's limits. Each answers with a clear error when it is reached.
+
+/// What one node's server allows.
+#[derive(Clone, Copy, Debug)]
+pub struct RpcLimits {
+    /// Connections at a time.
+    pub max_connections: u32,
+    /// Bytes of one request.
+    pub max_body_bytes: u32,
+    /// Calls in one batch.
+    pub max_batch: u32,
+    /// Subscriptions on one connection.
+    pub max_subscriptions: u32,
+    /// Logs that one query returns.
+    pub max_log_results: u32,
+    /// Blocks that one query for logs spans.
+    pub max_log_blocks: u64,
+}
+
+impl Default for RpcLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            max_body_bytes: 5 << 20,
+            max_batch: 1000,
+            max_subscriptions: 1024,
+            max_log_results: 10_000,
+            max_log_blocks: 10_000,
+        }
+    }
+}

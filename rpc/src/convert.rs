@@ -1,0 +1,152 @@
+//! From what is stored to what clients read.
+
+use alloy_consensus::{ReceiptEnvelope, Transaction as _, transaction::Recovered};
+use alloy_rpc_types_eth as view;
+use quorate_execution::block_rlp_length;
+use quorate_storage::{FoundLog, StoredBlock};
+use quorate_types::{Address, Envelope, Header, Log, Transaction, U256, UnrecoveredTransaction};
+
+use crate::error::RpcError;
+
+/// A transaction as clients read it.
+pub(crate) type TransactionView = view::Transaction<Envelope>;
+/// A block as clients read it.
+pub(crate) type BlockView = view::Block<TransactionView>;
+
+fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
+    let raw = block.block.transactions()[index].clone();
+    UnrecoveredTransaction::decode(raw, chain_id)
+        .map(|it| it.envelope().clone())
+        .map_err(|error| RpcError::Internal(format!("stored transaction {index} does not decode: {error}")))
+}
+
+/// The transaction at `index` of a decided block.
+pub(crate) fn transaction(
+    block: &StoredBlock,
+    index: usize,
+    chain_id: u64,
+) -> Result<TransactionView, RpcError> {
+    let header = block.block.header();
+    let envelope = envelope(block, index, chain_id)?;
+    let price = envelope.effective_gas_price(header.base_fee_per_gas);
+    Ok(TransactionView {
+        inner: Recovered::new_unchecked(envelope, block.senders[index]),
+        block_hash: Some(block.hash),
+        block_number: Some(header.number),
+        transaction_index: Some(index as u64),
+        effective_gas_price: Some(price),
+        block_timestamp: Some(header.timestamp),
+    })
+}
+
+/// A transaction that waits in the pool.
+pub(crate) fn pending(transaction: &Transaction, base_fee: u64) -> TransactionView {
+    let envelope = transaction.envelope().clone();
+    let price = envelope.effective_gas_price(Some(base_fee));
+    TransactionView {
+        inner: Recovered::new_unchecked(envelope, transaction.sender()),
+        block_hash: None,
+        block_number: None,
+        transaction_index: None,
+        effective_gas_price: Some(price),
+        block_timestamp: None,
+    }
+}
+
+/// A header with its hash.
+pub(crate) fn header(header: &Header, hash: quorate_types::B256) -> view::Header {
+    view::Header { hash, inner: header.clone(), total_difficulty: None, size: None }
+}
+
+/// A block with the hashes of its transactions, or with all of them.
+pub(crate) fn block(block: &StoredBlock, full: bool, chain_id: u64) -> Result<BlockView, RpcError> {
+    let count = block.block.transactions().len();
+    let transactions = if full {
+        let all = (0..count).map(|index| transaction(block, index, chain_id)).collect::<Result<_, _>>()?;
+        view::BlockTransactions::Full(all)
+    } else {
+        view::BlockTransactions::Hashes(block.block.transaction_hashes())
+    };
+    let size = block_rlp_length(block.block.header(), block.block.transactions());
+    let mut header = header(block.block.header(), block.hash);
+    header.size = Some(U256::from(size));
+    header.total_difficulty = Some(U256::ZERO);
+    Ok(view::Block { header, uncles: Vec::new(), transactions, withdrawals: Some(Vec::new().into()) })
+}
+
+/// The receipt of the transaction at `index`.
+pub(crate) fn receipt(
+    block: &StoredBlock,
+    index: usize,
+    chain_id: u64,
+) -> Result<view::TransactionReceipt, RpcError> {
+    let header = block.block.header();
+    let envelope = envelope(block, index, chain_id)?;
+    let from = block.senders[index];
+    let receipts = &block.receipts;
+    let gas_before = index.checked_sub(1).map_or(0, |before| receipts[before].cumulative_gas_used());
+    let logs_before: usize = receipts[..index].iter().map(|it| it.logs().len()).sum();
+    let hash = *envelope.tx_hash();
+    let place = LogPlace { block, transaction: hash, index: index as u64, first_log: logs_before as u64 };
+    let to = envelope.to();
+    Ok(view::TransactionReceipt {
+        inner: place.locate(receipts[index].clone()),
+        transaction_hash: hash,
+        transaction_index: Some(index as u64),
+        block_hash: Some(block.hash),
+        block_number: Some(header.number),
+        gas_used: receipts[index].cumulative_gas_used() - gas_before,
+        effective_gas_price: envelope.effective_gas_price(header.base_fee_per_gas),
+        blob_gas_used: None,
+        blob_gas_price: None,
+        from,
+        to,
+        contract_address: to.is_none().then(|| Address::create(&from, envelope.nonce())),
+    })
+}
+
+/// Where the logs of one transaction stand.
+struct LogPlace<'a> {
+    block: &'a StoredBlock,
+    transaction: quorate_types::B256,
+    index: u64,
+    first_log: u64,
+}
+
+impl LogPlace<'_> {
+    fn locate(&self, receipt: ReceiptEnvelope) -> ReceiptEnvelope<view::Log> {
+        let mut next = self.first_log;
+        receipt.map_logs(|log| {
+            let log_index = next;
+            next += 1;
+            self.log(log, log_index)
+        })
+    }
+
+    fn log(&self, log: Log, log_index: u64) -> view::Log {
+        view::Log {
+            inner: log,
+            block_hash: Some(self.block.hash),
+            block_number: Some(self.block.block.header().number),
+            block_timestamp: Some(self.block.block.header().timestamp),
+            transaction_hash: Some(self.transaction),
+            transaction_index: Some(self.index),
+            log_index: Some(log_index),
+            removed: false,
+        }
+    }
+}
+
+/// A log that a query found.
+pub(crate) fn found_log(found: FoundLog) -> view::Log {
+    view::Log {
+        inner: found.log,
+        block_hash: Some(found.block_hash),
+        block_number: Some(found.height.0),
+        block_timestamp: Some(found.timestamp),
+        transaction_hash: Some(found.transaction_hash),
+        transaction_index: Some(found.transaction_index.into()),
+        log_index: Some(found.log_index.into()),
+        removed: false,
+    }
+}

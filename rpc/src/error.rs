@@ -1,0 +1,87 @@
+//! What a client is told when a call fails: geth's codes and texts where clients match on them.
+
+use jsonrpsee::types::{ErrorObjectOwned, error::ErrorCode};
+use quorate_execution::CallError;
+use quorate_storage::StorageError;
+use quorate_types::{Bytes, Height};
+
+/// geth's code for what the server refuses (`-32000`).
+const SERVER_ERROR: i32 = -32000;
+/// geth's code for a reverted call; the data are the revert's.
+const REVERTED: i32 = 3;
+/// EIP-1474's code for what exceeds a limit.
+const LIMIT_EXCEEDED: i32 = -32005;
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// The block named is not here.
+    #[error("header not found")]
+    UnknownBlock,
+    /// The height is above the head.
+    #[error("block {height} is not known: the head is {head}")]
+    AboveHead {
+        /// What was asked for.
+        height: Height,
+        /// The head.
+        head: Height,
+    },
+    /// The parameters make no sense together.
+    #[error("{0}")]
+    InvalidParams(String),
+    /// The pool or the ingress refused a transaction.
+    #[error("{0}")]
+    Refused(String),
+    /// The call reverted.
+    #[error("{message}")]
+    Reverted {
+        /// In geth's words.
+        message: String,
+        /// What the contract returned.
+        data: Bytes,
+    },
+    /// A limit of this node.
+    #[error("{0}")]
+    Limit(String),
+    /// This node's disk or a defect.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl From<StorageError> for RpcError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::UnknownHeight { height, head } => Self::AboveHead { height, head },
+            StorageError::TooManyLogs { .. } => Self::Limit(error.to_string()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<CallError> for RpcError {
+    fn from(error: CallError) -> Self {
+        match &error {
+            CallError::Reverted(data) => Self::Reverted { message: error.to_string(), data: data.clone() },
+            CallError::Fault(fault) => Self::Internal(fault.to_string()),
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<RpcError> for ErrorObjectOwned {
+    fn from(error: RpcError) -> Self {
+        let message = error.to_string();
+        match error {
+            RpcError::InvalidParams(_) => Self::owned(ErrorCode::InvalidParams.code(), message, None::<()>),
+            RpcError::Reverted { data, .. } => Self::owned(REVERTED, message, Some(data)),
+            RpcError::Limit(_) => Self::owned(LIMIT_EXCEEDED, message, None::<()>),
+            RpcError::Internal(_) => {
+                tracing::error!(%message, "a call failed");
+                Self::owned(ErrorCode::InternalError.code(), message, None::<()>)
+            }
+            RpcError::UnknownBlock | RpcError::AboveHead { .. } | RpcError::Refused(_) => {
+                Self::owned(SERVER_ERROR, message, None::<()>)
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Queries for logs.
+
+use alloy_eips::BlockNumberOrTag;
+use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
+use quorate_storage::LogFilter;
+use quorate_types::Height;
+
+use super::Eth;
+use crate::{convert, error::RpcError};
+
+impl Eth {
+    pub(super) fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
+        let head = self.backend.store.head().height;
+        let (from, to) = match filter.block_option {
+            FilterBlockOption::AtBlockHash(hash) => {
+                let height = self.backend.store.height_of(hash)?.ok_or(RpcError::UnknownBlock)?;
+                (height, height)
+            }
+            FilterBlockOption::Range { from_block, to_block } => self.range(from_block, to_block)?,
+        };
+        // A poller that asks from the block after the head has nothing to get yet.
+        if from > head {
+            return Ok(Vec::new());
+        }
+        let span = to.min(head).0 - from.0 + 1;
+        if span > self.limits.max_log_blocks {
+            return Err(RpcError::Limit(format!(
+                "query spans {span} blocks, {} are allowed; ask for less at a time",
+                self.limits.max_log_blocks
+            )));
+        }
+        let max = usize::try_from(self.limits.max_log_results).unwrap_or(usize::MAX);
+        let found = self.backend.store.logs(&to_filter(filter, from, to), max)?;
+        Ok(found.into_iter().map(convert::found_log).collect())
+    }
+
+    fn range(
+        &self,
+        from: Option<BlockNumberOrTag>,
+        to: Option<BlockNumberOrTag>,
+    ) -> Result<(Height, Height), RpcError> {
+        let from_height = self.backend.height_of(from.unwrap_or_default());
+        let to_height = self.backend.height_of(to.unwrap_or_default());
+        let explicit = |tag: Option<BlockNumberOrTag>| matches!(tag, Some(BlockNumberOrTag::Number(_)));
+        if from_height > to_height && explicit(from) && explicit(to) {
+            return Err(RpcError::InvalidParams("invalid block range params".to_owned()));
+        }
+        Ok((from_height, to_height))
+    }
+}
+
+/// A client's filter over a range of heights as storage takes it.
+pub(crate) fn to_filter(filter: &Filter, from: Height, to: Height) -> LogFilter {
+    let topics = filter.topics.clone().map(|topic| topic.into_iter().collect());
+    LogFilter { from, to, addresses: filter.address.iter().copied().collect(), topics }
+}

@@ -1,0 +1,54 @@
+//! Which block a parameter names. `latest`, `safe` and `finalized` are the same block: a decided block is final.
+
+use std::sync::Arc;
+
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use quorate_storage::{StateView, StoredBlock};
+use quorate_types::{Header, Height};
+
+use crate::{Backend, error::RpcError};
+
+impl Backend {
+    /// The height that a number or tag names. `pending` reads the state of the head, on which it is built.
+    pub(crate) fn height_of(&self, tag: BlockNumberOrTag) -> Height {
+        match tag {
+            BlockNumberOrTag::Number(number) => Height(number),
+            BlockNumberOrTag::Earliest => Height::ZERO,
+            BlockNumberOrTag::Latest
+            | BlockNumberOrTag::Safe
+            | BlockNumberOrTag::Finalized
+            | BlockNumberOrTag::Pending => self.store.head().height,
+        }
+    }
+
+    /// The height that an EIP-1898 parameter names; the head without one.
+    pub(crate) fn resolve(&self, block: Option<BlockId>) -> Result<Height, RpcError> {
+        match block.unwrap_or_default() {
+            BlockId::Hash(hash) => self.store.height_of(hash.block_hash)?.ok_or(RpcError::UnknownBlock),
+            BlockId::Number(tag) => {
+                let (height, head) = (self.height_of(tag), self.store.head().height);
+                if height > head { Err(RpcError::AboveHead { height, head }) } else { Ok(height) }
+            }
+        }
+    }
+
+    /// The state that a parameter names.
+    pub(crate) fn state(&self, block: Option<BlockId>) -> Result<StateView, RpcError> {
+        Ok(self.store.view_at(self.resolve(block)?)?)
+    }
+
+    /// A state with the header of the block that calls on it run in.
+    pub(crate) fn state_and_header(&self, block: Option<BlockId>) -> Result<(StateView, Header), RpcError> {
+        let height = self.resolve(block)?;
+        let header = self.store.header(height)?.ok_or(RpcError::UnknownBlock)?;
+        Ok((self.store.view_at(height)?, header))
+    }
+
+    /// A decided block; `None` for one that does not exist yet, as clients expect.
+    pub(crate) fn block(&self, tag: BlockNumberOrTag) -> Result<Option<Arc<StoredBlock>>, RpcError> {
+        Ok(match tag {
+            BlockNumberOrTag::Pending => None,
+            other => self.store.block(self.height_of(other))?,
+        })
+    }
+}

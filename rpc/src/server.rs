@@ -1,0 +1,195 @@
+//! One port for all that SDK clients speak: JSON-RPC over HTTP and WebSocket, and `GET /health`. The accept loop looks
+//! at each request and hands it on; another protocol joins by another arm in [`App::dispatch`].
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Json, Router, body::Body, http::StatusCode, response::IntoResponse, routing::get};
+use hyper::{Method, Request, Response, body::Incoming, header};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use jsonrpsee::{
+    RpcModule,
+    core::RegisterMethodError,
+    server::{
+        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, StopHandle,
+        TowerServiceBuilder, stop_channel,
+    },
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt, layer::util::Identity};
+use tower_http::cors::CorsLayer;
+
+use crate::{
+    Backend, RpcLimits,
+    eth::{Eth, EthApiServer as _},
+    quorate::{Quorate, QuorateApiServer as _},
+    subscribe,
+    web3::{NetApiServer as _, Web3, Web3ApiServer as _},
+};
+
+/// A client that does not finish its request's head by then is cut off.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long answers under way have when the node stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// After a failed accept (too many open files, say), before the next.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// An answer may be this large: a block of transactions with all their fields.
+const MAX_RESPONSE_BYTES: u32 = 64 << 20;
+
+/// Why a server could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Two methods of one name: a defect.
+    #[error("rpc methods: {0}")]
+    Methods(#[from] RegisterMethodError),
+}
+
+/// The server, ready to serve listeners.
+#[derive(Clone)]
+pub struct RpcServer {
+    app: App,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Clone)]
+struct App {
+    web: Router,
+    rpc: TowerServiceBuilder<Identity, Identity>,
+    methods: Methods,
+    stop: StopHandle,
+    /// Each request and each WebSocket session needs an id of its own: subscriptions hang on it.
+    next_id: Arc<AtomicU32>,
+}
+
+impl RpcServer {
+    /// All methods over `backend`, within `limits`.
+    ///
+    /// # Errors
+    /// When two methods have one name.
+    pub fn new(backend: Backend, limits: RpcLimits) -> Result<Self, ServeError> {
+        let health = backend.status.clone();
+        let web = Router::new().route(
+            "/health",
+            get(move || async move {
+                let status = health.borrow().clone();
+                let code = if status.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                (code, Json(status)).into_response()
+            }),
+        );
+        let config = ServerConfig::builder()
+            .max_connections(limits.max_connections)
+            .max_request_body_size(limits.max_body_bytes)
+            .max_response_body_size(MAX_RESPONSE_BYTES)
+            .max_subscriptions_per_connection(limits.max_subscriptions)
+            .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
+            .set_id_provider(HexIds)
+            .build();
+        let (stop, _) = stop_channel();
+        let app = App {
+            web,
+            rpc: Server::builder().set_config(config).to_service_builder(),
+            methods: methods(backend, limits)?,
+            stop,
+            next_id: Arc::default(),
+        };
+        let places = Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(usize::MAX)));
+        Ok(Self { app, places })
+    }
+
+    /// Serves one listener until `cancel`.
+    pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        builder.http2().timer(TokioTimer::new());
+        let builder = Arc::new(builder);
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = tokio::select! {
+                () = cancel.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, _): (TcpStream, SocketAddr) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a client");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            // Beyond the limit the connection is closed at once: the client sees it, instead of waiting.
+            let Ok(place) = self.places.clone().try_acquire_owned() else {
+                tracing::warn!("refused a client: the limit of connections is reached");
+                continue;
+            };
+            // A socket that refuses an option still works.
+            let _ = stream.set_nodelay(true);
+            let (builder, app, watcher) = (builder.clone(), self.app.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                let service = hyper::service::service_fn(move |request| app.clone().dispatch(request));
+                let connection =
+                    builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+                // How a client ends its connection is its own affair.
+                let _ = watcher.watch(connection).await;
+                drop(place);
+            });
+        }
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
+    }
+}
+
+impl App {
+    async fn dispatch(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let upgrade = request.headers().get(header::UPGRADE);
+        let websocket = upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        let json_rpc = websocket || matches!(*request.method(), Method::POST | Method::OPTIONS);
+        if json_rpc && request.uri().path() == "/" {
+            let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+            let service = self.rpc.connection_id(id).build(self.methods, self.stop);
+            // Browsers' wallets come from other origins; nothing here depends on cookies.
+            let mut service = tower::ServiceBuilder::new().layer(CorsLayer::permissive()).service(service);
+            return Ok(match service.call(request).await {
+                Ok(response) => response.map(Body::new),
+                Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+            });
+        }
+        self.web.oneshot(request.map(Body::new)).await
+    }
+}
+
+fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
+    let mut module = RpcModule::new(backend.clone());
+    subscribe::register(&mut module)?;
+    module.merge(Eth { backend: backend.clone(), limits }.into_rpc())?;
+    let web3 = Web3(backend.clone());
+    module.merge(crate::web3::Web3ApiServer::into_rpc(web3.clone()))?;
+    module.merge(crate::web3::NetApiServer::into_rpc(web3))?;
+    module.merge(Quorate(backend).into_rpc())?;
+    Ok(module.into())
+}
+
+/// Subscription ids as hex strings, which is what Ethereum's clients expect.
+#[derive(Debug)]
+struct HexIds;
+
+impl jsonrpsee::core::traits::IdProvider for HexIds {
+    fn next_id(&self) -> jsonrpsee::types::SubscriptionId<'static> {
+        match RandomIntegerIdProvider.next_id() {
+            jsonrpsee::types::SubscriptionId::Num(id) => format!("{id:#x}").into(),
+            text @ jsonrpsee::types::SubscriptionId::Str(_) => text,
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The database itself: RocksDB, its columns, and the two ways of writing to it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use quorate_types::{Address, B256, Height, U256, hex};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
+    DBRecoveryMode, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+use crate::{StorageError, StoreOptions};
+
+/// Background threads for flushes and compactions: four nodes may share two cores.
+const BACKGROUND_JOBS: i32 = 2;
+/// What all columns together may hold unflushed. Beyond some tens of MiB a bigger one only makes flushes rarer.
+const WRITE_BUFFER_BYTES: usize = 64 << 20;
+/// Bounds what a restart reads again when a quiet column holds an old log back.
+const MAX_WAL_BYTES: u64 = 256 << 20;
+/// 10 bits: one false positive in a hundred, RocksDB's usual measure.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+/// RocksDB's own log files that are kept.
+const INFO_LOGS: usize = 2;
+/// Open files of one node; 4 nodes stay far below the usual limit of 1,024 per process each.
+const MAX_OPEN_FILES: i32 = 512;
+
+/// The columns. The first block of them is the block record, written and synced when a block is
+/// decided; the second is derived from it, behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// `schema`, `genesis`, `head` and `applied`.
+    Meta,
+    /// n -> hash, clock, header.
+    Headers,
+    /// n -> transactions and their senders.
+    Bodies,
+    /// n -> receipts.
+    Receipts,
+    /// n -> state changes with the values before and after.
+    Changes,
+    /// n -> commit certificate.
+    Certificates,
+
+    /// block hash -> n.
+    Heights,
+    /// transaction hash -> n, index.
+    Transactions,
+    /// address -> account.
+    Accounts,
+    /// address, slot -> value.
+    Slots,
+    /// code hash -> code.
+    Codes,
+    /// address, n -> the account before block n.
+    AccountHistory,
+    /// address, slot, n -> the value before block n.
+    SlotHistory,
+    /// address or topic, n -> nothing.
+    LogIndex,
+}
+
+impl Column {
+    /// All of them.
+    const ALL: [Self; 14] = [
+        Self::Meta,
+        Self::Headers,
+        Self::Bodies,
+        Self::Receipts,
+        Self::Changes,
+        Self::Certificates,
+        Self::Heights,
+        Self::Transactions,
+        Self::Accounts,
+        Self::Slots,
+        Self::Codes,
+        Self::AccountHistory,
+        Self::SlotHistory,
+        Self::LogIndex,
+    ];
+
+    /// Its name on disk; part of the schema.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Headers => "headers",
+            Self::Bodies => "bodies",
+            Self::Receipts => "receipts",
+            Self::Changes => "changes",
+            Self::Certificates => "certificates",
+            Self::Heights => "heights",
+            Self::Transactions => "transactions",
+            Self::Accounts => "accounts",
+            Self::Slots => "slots",
+            Self::Codes => "codes",
+            Self::AccountHistory => "account-history",
+            Self::SlotHistory => "slot-history",
+            Self::LogIndex => "log-index",
+        }
+    }
+}
+
+/// Heights as keys sort by number.
+pub(crate) const fn height_key(height: Height) -> [u8; 8] {
+    height.0.to_be_bytes()
+}
+
+/// The key of a slot: the address, then the slot.
+pub(crate) fn slot_key(address: Address, slot: U256) -> [u8; 52] {
+    let mut key = [0; 52];
+    key[..20].copy_from_slice(address.as_slice());
+    key[20..].copy_from_slice(&slot.to_be_bytes::<32>());
+    key
+}
+
+/// When a write is safe from a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Before the call returns.
+    Synced,
+    /// With the next synced write: until then the operating system has it, so it survives the process.
+    Behind,
+}
+
+/// Rows that are written together or not at all.
+pub(crate) struct Batch<'a> {
+    database: &'a Database,
+    rows: WriteBatch,
+}
+
+impl Batch<'_> {
+    pub(crate) fn put(&mut self, column: Column, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        self.rows.put_cf(self.database.handle(column), key, value);
+    }
+
+    pub(crate) fn delete(&mut self, column: Column, key: impl AsRef<[u8]>) {
+        self.rows.delete_cf(self.database.handle(column), key);
+    }
+
+    /// Writes all rows. After one failure every later write fails as well: what reached the disk is
+    /// unknown until recovery has looked at it, so nothing may build on it.
+    pub(crate) fn write(self, doing: &'static str, durability: Durability) -> Result<(), StorageError> {
+        let Self { database, rows } = self;
+        if database.halted.load(Ordering::Acquire) {
+            return Err(StorageError::Halted { path: database.path.clone() });
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Synced);
+        database.db.write_opt(rows, &options).map_err(|source| {
+            database.halted.store(true, Ordering::Release);
+            database.error(doing, source)
+        })
+    }
+}
+
+/// An open RocksDB with all columns.
+pub(crate) struct Database {
+    db: DB,
+    path: PathBuf,
+    halted: AtomicBool,
+}
+
+impl Database {
+    /// Opens or makes the database in `path`. Columns of a newer schema are opened too, so that the
+    /// refusal can name the version.
+    pub(crate) fn open(path: &Path, options: &StoreOptions) -> Result<Self, StorageError> {
+        let folder = |source| StorageError::Folder { path: path.to_owned(), source };
+        let database = |doing, source| StorageError::Database { path: path.to_owned(), doing, source };
+        fs::create_dir_all(path).map_err(folder)?;
+        let settings = database_options();
+        let mut names: Vec<_> = Column::ALL.iter().map(|column| column.name().to_owned()).collect();
+        if path.join("CURRENT").try_exists().map_err(folder)? {
+            let present = DB::list_cf(&settings, path).map_err(|error| database("listing columns", error))?;
+            names.extend(present.into_iter().filter(|name| Column::ALL.iter().all(|it| it.name() != name)));
+        }
+        let cache = Cache::new_lru_cache(options.block_cache_bytes);
+        let columns = names.into_iter().map(|name| ColumnFamilyDescriptor::new(name, column_options(&cache)));
+        let db = DB::open_cf_descriptors(&settings, path, columns)
+            .map_err(|error| database("opening (another process may have it open)", error))?;
+        Ok(Self { db, path: path.to_owned(), halted: AtomicBool::new(false) })
+    }
+
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn get(
+        &self,
+        column: Column,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<DBPinnableSlice<'_>>, StorageError> {
+        self.db.get_pinned_cf(self.handle(column), key).map_err(|error| self.error("reading", error))
+    }
+
+    /// The rows with `from <= key < end`, in order, as they stand now.
+    pub(crate) fn range(
+        &self,
+        column: Column,
+        from: &[u8],
+        end: Vec<u8>,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(end);
+        let mode = IteratorMode::From(from, rocksdb::Direction::Forward);
+        self.rows(self.db.iterator_cf_opt(self.handle(column), options, mode))
+    }
+
+    /// All rows of a column in order, as they stand now.
+    pub(crate) fn all(
+        &self,
+        column: Column,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+        self.rows(self.db.iterator_cf(self.handle(column), IteratorMode::Start))
+    }
+
+    fn rows(
+        &self,
+        rows: impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>>,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), StorageError>> {
+        rows.map(|row| row.map_err(|error| self.error("reading", error)))
+    }
+
+    /// For tests: what the database is like after a write that failed.
+    #[cfg(test)]
+    pub(crate) fn pretend_that_a_write_failed(&self) {
+        self.halted.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch { database: self, rows: WriteBatch::default() }
+    }
+
+    fn handle(&self, column: Column) -> &ColumnFamily {
+        self.db.cf_handle(column.name()).expect("every column was opened with the database")
+    }
+
+    fn error(&self, doing: &'static str, source: rocksdb::Error) -> StorageError {
+        StorageError::Database { path: self.path.clone(), doing, source }
+    }
+}
+
+/// The error of a row that is missing or does not decode.
+pub(crate) fn damaged(column: Column, key: &[u8], what: impl std::fmt::Display) -> StorageError {
+    StorageError::Damaged { column: column.name(), what: format!("row {}: {what}", hex::encode(key)) }
+}
+
+/// The name of a block in errors.
+pub(crate) fn missing(column: Column, height: Height) -> StorageError {
+    StorageError::Damaged { column: column.name(), what: format!("the row of block {height} is missing") }
+}
+
+/// A row of exactly `N` bytes.
+pub(crate) fn fixed<const N: usize>(column: Column, key: &[u8], row: &[u8]) -> Result<[u8; N], StorageError> {
+    row.try_into().map_err(|_| damaged(column, key, format!("{} bytes instead of {N}", row.len())))
+}
+
+/// A row that holds a hash.
+pub(crate) fn hash_row(column: Column, key: &[u8], row: &[u8]) -> Result<B256, StorageError> {
+    fixed::<32>(column, key, row).map(B256::from)
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // A torn tail of the log is what a power cut leaves; anything before it must be whole.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_paranoid_checks(true);
+    options.set_max_background_jobs(BACKGROUND_JOBS);
+    options.set_db_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_max_total_wal_size(MAX_WAL_BYTES);
+    options.set_max_open_files(MAX_OPEN_FILES);
+    options.set_keep_log_file_num(INFO_LOGS);
+    options.set_log_level(LogLevel::Warn);
+    options
+}
+
+fn column_options(cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&table);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options
+}

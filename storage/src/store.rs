@@ -1,0 +1,244 @@
+//! Opening the store: block 0, the checks that the folder is this chain's, and what a stop left undone.
+
+use std::{path::Path, sync::Arc};
+
+use parking_lot::{Mutex, RwLock};
+use quorate_types::{
+    B256, ExecutedBlock, Genesis, Height, StateChanges, VALIDATORS_ADDRESS, ValidatorSet, read_validators,
+};
+
+use crate::{
+    Head, StateView, StorageError,
+    apply::{APPLIED, write_rows},
+    codec::{self, BodyRecord, HeaderRecord},
+    columns::{Batch, Column, Database, Durability, damaged, fixed, hash_row, height_key, slot_key},
+    ledger::{Ledger, Pending, record},
+    reads::{BlockCache, block_cache},
+    trie::{CommittedTrie, TrieUpdate},
+};
+
+/// The layout of the folder. It rises with any change that an older version would misread.
+pub const SCHEMA_VERSION: u32 = 1;
+
+const SCHEMA: &str = "schema";
+const GENESIS: &str = "genesis";
+pub(crate) const HEAD: &str = "head";
+
+/// What an operator may tune; nothing here changes what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Memory for RocksDB's blocks of rows, all columns together, in bytes.
+    pub block_cache_bytes: usize,
+    /// Memory for decoded blocks that RPC reads again and again, in bytes.
+    pub cached_blocks_bytes: u64,
+}
+
+impl Default for StoreOptions {
+    /// 128 MiB of rows and 64 MiB of blocks: four nodes on one machine stay below 1 GiB.
+    fn default() -> Self {
+        Self { block_cache_bytes: 128 << 20, cached_blocks_bytes: 64 << 20 }
+    }
+}
+
+/// The chain on disk. All its methods take `&self`; put it behind an [`Arc`] and share it.
+pub struct Store {
+    pub(crate) ledger: Arc<Ledger>,
+    /// Read while a candidate is hashed, written for the instant in which a block becomes the head.
+    pub(crate) trie: RwLock<CommittedTrie>,
+    /// Held by whoever commits: consensus and sync may come with the same block at once.
+    pub(crate) committing: Mutex<()>,
+    pub(crate) blocks: BlockCache,
+}
+
+impl Store {
+    /// Opens the chain of `genesis` in the folder `path`; an empty or missing one starts with block 0.
+    /// Whatever instant the node was stopped at, rows behind the head are written now, from its records.
+    ///
+    /// # Errors
+    /// When the folder is another chain's or another version's, in use by another process, or damaged.
+    pub fn open(path: &Path, genesis: &Genesis, options: StoreOptions) -> Result<Self, StorageError> {
+        let database = Database::open(path, &options)?;
+        let first = genesis_block(genesis)?;
+        match database.get(Column::Meta, SCHEMA)? {
+            None => write_genesis(&database, &first)?,
+            Some(found) => check_folder(&database, &found, first.hash())?,
+        }
+        let (height, hash) = read_head(&database)?;
+        write_missing_rows(&database, height)?;
+        let header = record(&database, Column::Headers, height, codec::decode_header)?;
+        let trie = CommittedTrie::rebuild(&database)?;
+        if trie.root() != header.header.state_root {
+            let (expected, found) = (header.header.state_root, trie.root());
+            return Err(StorageError::StateDamaged { height, expected, found });
+        }
+        let next_validators = Arc::new(read_validator_rows(&database)?);
+        if header.hash != hash || header.header.extra_data[..] != next_validators.hash()[..] {
+            return Err(damaged(Column::Headers, &height_key(height), "not the header of the head"));
+        }
+        let HeaderRecord { header, clock_ms, .. } = header;
+        tracing::info!(%height, %hash, accounts = trie.accounts(), path = %path.display(), "opened the store");
+        Ok(Self {
+            ledger: Arc::new(Ledger::new(database, Head { height, hash, header, next_validators, clock_ms })),
+            trie: RwLock::new(trie),
+            committing: Mutex::new(()),
+            blocks: block_cache(options.cached_blocks_bytes),
+        })
+    }
+
+    /// The last committed block.
+    #[must_use]
+    pub fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.ledger.published().head)
+    }
+
+    /// The state after the head, with the changes of undecided candidates on top, oldest first.
+    #[must_use]
+    pub fn view(&self, overlays: &[Arc<StateChanges>]) -> StateView {
+        let published = self.ledger.published();
+        let view = StateView::new(Arc::clone(&self.ledger), &published, published.head.height);
+        overlays.iter().fold(view, |view, changes| view.with_candidate(None, Arc::clone(changes)))
+    }
+
+    /// The state after an older block. All heights are kept.
+    ///
+    /// # Errors
+    /// [`StorageError::UnknownHeight`] above the head.
+    pub fn view_at(&self, height: Height) -> Result<StateView, StorageError> {
+        let published = self.ledger.published();
+        if height > published.head.height {
+            return Err(StorageError::UnknownHeight { height, head: published.head.height });
+        }
+        Ok(StateView::new(Arc::clone(&self.ledger), &published, height))
+    }
+
+    /// The state root after `changes` on top of the undecided block that `base` belongs to, or of the
+    /// head. It changes nothing: the update takes effect when its block is committed.
+    ///
+    /// # Errors
+    /// [`StorageError::StaleUpdate`] when `base` is no longer on top of the head,
+    /// [`StorageError::DoesNotFit`] when the changes start from another state,
+    /// [`StorageError::TooManyAccounts`], or when the database fails.
+    pub fn root_after(
+        &self,
+        base: Option<&TrieUpdate>,
+        changes: &StateChanges,
+    ) -> Result<(B256, TrieUpdate), StorageError> {
+        let trie = self.trie.read();
+        // No block can be decided while the trie is read, so this is the state that the trie is of.
+        let published = self.ledger.published();
+        let head_slots = |address| self.ledger.slots_at_head(&published, address);
+        let update = trie.root_after(base, changes, &head_slots)?;
+        Ok((update.root(), update))
+    }
+
+    /// What the file system that holds the data has left for this process, in bytes.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn free_bytes(&self) -> Result<u64, StorageError> {
+        let path = self.ledger.database.path();
+        let figures = rustix::fs::statvfs(path)
+            .map_err(|error| StorageError::Folder { path: path.to_owned(), source: error.into() })?;
+        Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.ledger.database.path()).finish_non_exhaustive()
+    }
+}
+
+fn genesis_block(genesis: &Genesis) -> Result<ExecutedBlock, StorageError> {
+    Ok(ExecutedBlock {
+        block: Arc::new(genesis.block()?),
+        senders: Vec::new(),
+        receipts: Vec::new(),
+        changes: Arc::new(genesis.state()),
+        next_validators: Arc::new(genesis.validator_set()?),
+        clock_ms: genesis.timestamp.saturating_mul(1000),
+    })
+}
+
+/// One batch: a stop leaves either nothing, or a folder with block 0.
+fn write_genesis(database: &Database, first: &ExecutedBlock) -> Result<(), StorageError> {
+    let mut batch = database.batch();
+    batch.put(Column::Meta, SCHEMA, SCHEMA_VERSION.to_be_bytes());
+    batch.put(Column::Meta, GENESIS, first.hash());
+    put_record(&mut batch, first);
+    batch.write("writing block 0", Durability::Synced)
+}
+
+/// The block record and that it is the head.
+pub(crate) fn put_record(batch: &mut Batch<'_>, executed: &ExecutedBlock) {
+    let (block, hash) = (&executed.block, executed.hash());
+    let key = height_key(block.height());
+    let header = HeaderRecord { hash, clock_ms: executed.clock_ms, header: block.header().clone() };
+    let body = BodyRecord { transactions: block.transactions().to_vec(), senders: executed.senders.clone() };
+    batch.put(Column::Headers, key, codec::encode_header(&header));
+    batch.put(Column::Bodies, key, codec::encode_body(&body));
+    batch.put(Column::Receipts, key, codec::encode_receipts(&executed.receipts));
+    batch.put(Column::Changes, key, codec::encode_changes(&executed.changes));
+    batch.put(Column::Meta, HEAD, [&key[..], hash.as_slice()].concat());
+}
+
+fn check_folder(database: &Database, schema: &[u8], expected: B256) -> Result<(), StorageError> {
+    let path = || database.path().to_owned();
+    let found = u32::from_be_bytes(fixed(Column::Meta, SCHEMA.as_bytes(), schema)?);
+    if found != SCHEMA_VERSION {
+        return Err(StorageError::Schema { path: path(), expected: SCHEMA_VERSION, found });
+    }
+    let found = hash_row(Column::Meta, GENESIS.as_bytes(), &meta(database, GENESIS)?)?;
+    if found != expected {
+        return Err(StorageError::OtherChain { path: path(), expected, found });
+    }
+    Ok(())
+}
+
+fn meta(database: &Database, key: &'static str) -> Result<Vec<u8>, StorageError> {
+    let row = database.get(Column::Meta, key)?;
+    row.map(|row| row.to_vec()).ok_or_else(|| damaged(Column::Meta, key.as_bytes(), "missing"))
+}
+
+fn read_head(database: &Database) -> Result<(Height, B256), StorageError> {
+    let row = fixed::<40>(Column::Meta, HEAD.as_bytes(), &meta(database, HEAD)?)?;
+    let (height, hash) = row.split_at(8);
+    let height = fixed(Column::Meta, HEAD.as_bytes(), height)?;
+    Ok((Height(u64::from_be_bytes(height)), B256::from_slice(hash)))
+}
+
+/// Writes the rows of the blocks between `applied` and the head, oldest first.
+fn write_missing_rows(database: &Database, head: Height) -> Result<(), StorageError> {
+    let mut next = match database.get(Column::Meta, APPLIED)? {
+        Some(row) => Height(u64::from_be_bytes(fixed(Column::Meta, APPLIED.as_bytes(), &row)?)).next(),
+        None => Height::ZERO,
+    };
+    if next > head.next() {
+        let what = format!("rows reach up to block {}, the head is {head}", next.0 - 1);
+        return Err(damaged(Column::Meta, APPLIED.as_bytes(), what));
+    }
+    while next <= head {
+        tracing::debug!(height = %next, "writing the rows that an earlier stop left out");
+        write_rows(database, &pending_from_record(database, next)?)?;
+        next = next.next();
+    }
+    Ok(())
+}
+
+fn pending_from_record(database: &Database, height: Height) -> Result<Pending, StorageError> {
+    let hash = record(database, Column::Headers, height, codec::decode_header_hash)?;
+    let body = record(database, Column::Bodies, height, codec::decode_body)?;
+    let receipts = record(database, Column::Receipts, height, codec::decode_receipts)?;
+    let changes = record(database, Column::Changes, height, codec::decode_changes)?;
+    Ok(Pending::new((height, hash), &body.transactions, &receipts, Arc::new(changes)))
+}
+
+/// The set in the rows, which are those of the head once none is missing.
+fn read_validator_rows(database: &Database) -> Result<ValidatorSet, StorageError> {
+    read_validators(|slot| {
+        let key = slot_key(VALIDATORS_ADDRESS, slot);
+        let row = database.get(Column::Slots, key)?.map(|row| codec::decode_word(&row));
+        let word = row.transpose().map_err(|why| damaged(Column::Slots, &key, why))?;
+        Ok(word.unwrap_or_default())
+    })
+}

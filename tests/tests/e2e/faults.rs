@@ -1,0 +1,128 @@
+//! Killed, restarted, wiped: the chain goes on, and nothing that was seen is lost.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use jsonrpsee::{core::client::ClientT, rpc_params};
+use quorate_types::B256;
+use serde_json::Value;
+
+use crate::{
+    cluster::{Cluster, wait_until},
+    wallet::{Wallet, receipt, send},
+};
+
+/// Given four validators, when one is killed, then blocks go on; when two are, then they stop; when one comes back, then they
+/// go on, and nobody forks.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_of_four_go_on_and_two_wait_for_the_third() {
+    let cluster = Cluster::start(4);
+    let (mut alice, sink) = (Wallet::development(0), Wallet::fresh(20).address());
+
+    cluster.kill(3);
+    for _ in 0..5 {
+        let hash = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
+        receipt(&cluster.client(1), hash).await;
+    }
+
+    cluster.kill(2);
+    let stuck = cluster.height(0).await.expect("node 0 serves");
+    let waiting = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
+    wait_until("a view change that cannot come about", async || {
+        let state: Result<Value, _> =
+            cluster.client(0).request("quorate_consensusState", rpc_params![]).await;
+        state.is_ok_and(|state| state["view"].as_u64() > Some(0))
+    })
+    .await;
+    assert_eq!(cluster.height(0).await, Some(stuck));
+
+    cluster.restart(2);
+    receipt(&cluster.client(0), waiting).await;
+    cluster.restart(3);
+    cluster.wait_for_height(&[0, 1, 2, 3, 4], stuck + 1).await;
+    cluster.assert_same_chain(&[0, 1, 2, 3, 4]).await;
+}
+
+/// Given load, when all five are killed at once and started again, then the chain goes on by itself, and every
+/// transaction seen in a block is still in that block.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_killed_under_load_lose_nothing() {
+    let cluster = Arc::new(Cluster::start(4));
+    let stop = Arc::new(AtomicBool::new(false));
+    let load = tokio::spawn({
+        let (cluster, stop) = (cluster.clone(), stop.clone());
+        async move {
+            let client = cluster.client(0);
+            let (mut alice, sink) = (Wallet::development(4), Wallet::fresh(21).address());
+            let mut sent = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let raw = alice.transfer(sink, 1);
+                let answer: Result<B256, _> =
+                    client.request("eth_sendRawTransaction", rpc_params![raw]).await;
+                match answer {
+                    Ok(hash) => sent.push(hash),
+                    // The node was killed.
+                    Err(_) => break,
+                }
+            }
+            sent
+        }
+    });
+    cluster.wait_for_height(&[0, 1, 2, 3, 4], 10).await;
+    let mut seen = Vec::new();
+    for height in 1..=10 {
+        seen.push(cluster.hash_at(1, height).await.expect("it was there"));
+    }
+
+    for index in 0..cluster.len() {
+        cluster.kill(index);
+    }
+    stop.store(true, Ordering::Relaxed);
+    load.await.expect("the load ends");
+    cluster.up();
+
+    let hash = {
+        let mut bob = Wallet::development(5);
+        send(&cluster.client(3), &bob.transfer(Wallet::fresh(22).address(), 1)).await
+    };
+    receipt(&cluster.client(0), hash).await;
+    cluster.assert_same_chain(&[0, 1, 2, 3, 4]).await;
+    for (height, hash) in (1..).zip(seen) {
+        assert_eq!(cluster.hash_at(4, height).await, Some(hash), "block {height} was seen before");
+    }
+}
+
+/// faults.md, wiped-node (Besu #8307): given a validator whose data are deleted, when it starts again, then it syncs,
+/// abstains where it must, and votes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn wiped_node_syncs_and_votes_again() {
+    let cluster = Cluster::start(4);
+    let (mut alice, sink) = (Wallet::development(6), Wallet::fresh(23).address());
+    for _ in 0..5 {
+        let hash = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
+        receipt(&cluster.client(0), hash).await;
+    }
+
+    cluster.kill(1);
+    cluster.wipe(1);
+    cluster.restart(1);
+    let head = cluster.height(0).await.expect("node 0 serves");
+    cluster.wait_for_height(&[1], head).await;
+    for _ in 0..4 {
+        let hash = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
+        receipt(&cluster.client(1), hash).await;
+    }
+
+    wait_until("the wiped validator votes", async || {
+        let state: Result<Value, _> =
+            cluster.client(1).request("quorate_consensusState", rpc_params![]).await;
+        state.is_ok_and(|state| state["abstaining"].is_null())
+    })
+    .await;
+    cluster.kill(0);
+    let hash = send(&cluster.client(2), &alice.transfer(sink, 1)).await;
+    receipt(&cluster.client(1), hash).await;
+    cluster.assert_same_chain(&[1, 2, 3, 4]).await;
+}

@@ -1,0 +1,9 @@
+//! Stories over real node processes on loopback: what an operator and a wallet see.
+//!
+//! Every network here is made and run by the same commands that a person types: `testnet new|up|down`.
+
+mod bad_input;
+mod cluster;
+mod faults;
+mod transactions;
+mod wallet;

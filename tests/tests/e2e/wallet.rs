@@ -1,0 +1,112 @@
+//! A wallet as SDKs are: alloy signs, JSON-RPC carries.
+
+use alloy_consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844};
+use alloy_eips::Encodable2718;
+use alloy_signer::SignerSync;
+use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
+use jsonrpsee::{core::client::ClientT, http_client::HttpClient, rpc_params};
+use quorate_types::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
+use serde_json::Value;
+
+use crate::cluster::wait_until;
+
+/// The chain id of `testnet new`.
+const CHAIN_ID: u64 = 20200;
+/// The well-known development mnemonic.
+const MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+/// One account, counting its own nonces.
+pub struct Wallet {
+    signer: PrivateKeySigner,
+    nonce: u64,
+}
+
+impl Wallet {
+    /// A funded development account.
+    pub fn development(index: u32) -> Self {
+        let builder =
+            MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index).expect("a small index");
+        Self { signer: builder.build().expect("a valid phrase"), nonce: 0 }
+    }
+
+    /// An account that owns nothing yet.
+    pub fn fresh(seed: u32) -> Self {
+        let secret = keccak256(seed.to_be_bytes());
+        Self { signer: PrivateKeySigner::from_bytes(&secret).expect("a valid key"), nonce: 0 }
+    }
+
+    pub fn address(&self) -> Address {
+        self.signer.address()
+    }
+
+    /// Signs a transfer with the next nonce.
+    pub fn transfer(&mut self, to: Address, value: u64) -> Bytes {
+        self.sign(TxKind::Call(to), U256::from(value), Bytes::new(), 21_000)
+    }
+
+    /// Signs a deployment with the next nonce.
+    pub fn deploy(&mut self, code: Bytes) -> Bytes {
+        self.sign(TxKind::Create, U256::ZERO, code, 500_000)
+    }
+
+    /// Signs a call with the next nonce.
+    pub fn call(&mut self, to: Address, data: Bytes) -> Bytes {
+        self.sign(TxKind::Call(to), U256::ZERO, data, 100_000)
+    }
+
+    fn sign(&mut self, to: TxKind, value: U256, input: Bytes, gas_limit: u64) -> Bytes {
+        let transaction = TxEip1559 {
+            chain_id: CHAIN_ID,
+            nonce: self.nonce,
+            gas_limit,
+            max_fee_per_gas: 1_000_000_000,
+            max_priority_fee_per_gas: 1_000_000_000,
+            to,
+            value,
+            input,
+            ..TxEip1559::default()
+        };
+        self.nonce += 1;
+        let signature =
+            self.signer.sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
+        EthereumTxEnvelope::<TxEip4844>::from(transaction.into_signed(signature)).encoded_2718().into()
+    }
+}
+
+/// Sends raw bytes; the answer is the hash.
+pub async fn send(client: &HttpClient, raw: &Bytes) -> B256 {
+    client.request("eth_sendRawTransaction", rpc_params![raw]).await.expect("the pool takes it")
+}
+
+/// Waits for a receipt.
+pub async fn receipt(client: &HttpClient, hash: B256) -> Value {
+    let mut found = Value::Null;
+    wait_until(&format!("the receipt of {hash}"), async || {
+        let answer: Result<Value, _> = client.request("eth_getTransactionReceipt", rpc_params![hash]).await;
+        found = answer.unwrap_or(Value::Null);
+        !found.is_null()
+    })
+    .await;
+    found
+}
+
+/// The balance at the head.
+pub async fn balance(client: &HttpClient, address: Address) -> U256 {
+    client.request("eth_getBalance", rpc_params![address, "latest"]).await.expect("a balance")
+}
+
+/// Init code of a contract that counts its calls in slot 0, logs the count under topic 0x42 and returns it; called
+/// with any data it reverts.
+///
+/// ```text
+/// CALLDATASIZE ISZERO PUSH1 8 JUMPI  PUSH0 PUSH0 REVERT
+/// JUMPDEST  PUSH0 SLOAD PUSH1 1 ADD DUP1 PUSH0 SSTORE  PUSH0 MSTORE
+/// PUSH1 0x42 PUSH1 32 PUSH0 LOG1  PUSH1 32 PUSH0 RETURN
+/// ```
+pub fn counter_code() -> Bytes {
+    let runtime = hex::hex!("36156008575f5ffd5b5f54600101805f555f52604260205fa160205ff3");
+    let length = u8::try_from(runtime.len()).expect("a short contract");
+    // PUSH1 length PUSH1 10 PUSH0 CODECOPY  PUSH1 length PUSH0 RETURN
+    let init = [0x60, length, 0x60, 10, 0x5f, 0x39, 0x60, length, 0x5f, 0xf3];
+    [&init[..], &runtime[..]].concat().into()
+}
