@@ -147,6 +147,12 @@ impl Undecided {
         self.validators.weight_of_all(wishing.map(|change| &change.signed.signer))
     }
 
+    /// The weight of the validators that are in `view` or beyond, as far as they said so: by a wish, or by a vote.
+    pub(crate) fn weight_reaching(&self, view: View) -> u64 {
+        let wishing = self.view_changes.iter().filter(|(_, change)| change.signed.statement.view >= view);
+        self.validators.weight_of_all(wishing.map(|(signer, _)| signer).chain(self.votes.voters_from(view)))
+    }
+
     /// The lock as a view change names it.
     pub(crate) fn lock(&self) -> Option<Prepared> {
         let (certificate, _) = self.prepared.as_ref()?;

@@ -88,6 +88,9 @@ impl Replica {
         match self.now.votes.insert(vote) {
             Counted::New => {
                 self.note_decision(vote.statement);
+                if self.now.view > View::ZERO && !self.now.timer.armed {
+                    self.arm_view_timer();
+                }
                 true
             }
             Counted::Known => false,
