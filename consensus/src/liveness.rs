@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet};
+use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
 use crate::{BlockSource, Effect, Replica, Timer, replica::Signing, undecided::BlockState};
 
@@ -85,7 +85,7 @@ impl Replica {
             height: self.now.height,
             view: self.now.view,
             head_hash: self.now.parent_hash,
-            in_view_change: self.now.abandoned_below > quorate_types::View::ZERO && !self.now.timer.armed,
+            in_view_change: self.now.abandoned_below > View::ZERO && !self.now.timer.armed,
         });
     }
 
@@ -132,6 +132,7 @@ impl Replica {
     pub(crate) fn on_resend(&mut self) {
         self.emit(Effect::SetTimer(Timer::Resend(self.now.height), self.config.resend_interval()));
         self.send_own_again();
+        self.share_work_again();
         if let Some(certificate) = self.now.decided.clone() {
             if !matches!(self.now.blocks.get(&certificate.block_hash()), Some(BlockState::Checking { .. })) {
                 self.fetch_from_signers(&certificate);
@@ -141,6 +142,15 @@ impl Replica {
         let Some(proposal) = self.now.proposals.get(&self.now.view).cloned() else { return };
         // Asked for in vain the first time.
         self.check_block(proposal.propose.statement.block_hash, BlockSource::Proposal(proposal), false);
+    }
+
+    /// One sharing of a lone transaction may be lost like anything else (R14). Who has no vote, or not yet, never
+    /// gets as far as a view change, and shares as well.
+    fn share_work_again(&mut self) {
+        let stuck = self.now.view > View::ZERO || !self.may_sign();
+        if self.work && stuck {
+            self.emit(Effect::ShareWork);
+        }
     }
 
     pub(crate) fn send_own_again(&mut self) {
