@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
-use crate::{BlockSource, Effect, Replica, Timer, replica::Signing, undecided::BlockState};
+use crate::{Effect, Replica, Timer, replica::Signing, undecided::BlockState};
 
 /// The beat of everything that follows.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
@@ -141,7 +141,7 @@ impl Replica {
         }
         let Some(proposal) = self.now.proposals.get(&self.now.view).cloned() else { return };
         // Asked for in vain the first time.
-        self.check_block(proposal.propose.statement.block_hash, BlockSource::Proposal(proposal), false);
+        self.check_proposal(proposal);
     }
 
     /// One sharing of a lone transaction may be lost like anything else (R14). Who has no vote, or not yet, never

@@ -40,13 +40,20 @@ impl Replica {
         if propose.view > self.now.view {
             self.enter_view(propose.view);
         }
-        self.learn_lock(proposal.justification.as_ref().and_then(|it| it.certificate.clone()));
         self.now.keep_proposal(proposal.clone());
-        // A block that was prepared before is proposed again however old it is (faults.md, reproposal-too-old).
-        let fresh = proposal.justification.as_ref().is_none_or(|it| it.certificate.is_none());
-        self.check_block(propose.block_hash, BlockSource::Proposal(proposal), fresh);
+        // Before the lock is looked at: the leader and the pool are nearer than those who voted for it.
+        self.check_proposal(proposal.clone());
+        self.learn_lock(lock_behind(&proposal).cloned());
         self.arm_view_timer();
         true
+    }
+
+    /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is
+    /// (faults.md, reproposal-too-old).
+    pub(crate) fn check_proposal(&mut self, proposal: Arc<Proposal>) {
+        let fresh = lock_behind(&proposal).is_none();
+        let block_hash = proposal.propose.statement.block_hash;
+        self.check_block(block_hash, BlockSource::Proposal(proposal), fresh);
     }
 
     /// Has the driver get and execute a block, unless that is under way or done.
@@ -113,9 +120,10 @@ impl Replica {
     pub(crate) fn try_prepare(&mut self) {
         let view = self.now.view.max(self.now.abandoned_below);
         // Locks that came before their block did are taken once it is there.
-        let wished = self.now.view_changes.values().filter_map(|it| it.certificate.clone());
-        let ripe = wished.filter(|it| self.now.valid(&it.block_hash()).is_some());
-        let highest = ripe.max_by_key(|it| it.view());
+        let wished = self.now.view_changes.values().filter_map(|it| it.certificate.as_ref());
+        let offered = self.now.proposals.values().filter_map(|it| lock_behind(it));
+        let ripe = wished.chain(offered).filter(|it| self.now.valid(&it.block_hash()).is_some());
+        let highest = ripe.max_by_key(|it| it.view()).cloned();
         self.learn_lock(highest);
         for certificate in self.prevoted_from(view) {
             if certificate.view() > self.now.view {
@@ -226,4 +234,9 @@ impl Replica {
         }
         true
     }
+}
+
+/// The lock that binds a proposal to its block.
+fn lock_behind(proposal: &Proposal) -> Option<&PrepareCertificate> {
+    proposal.justification.as_ref()?.certificate.as_ref()
 }
