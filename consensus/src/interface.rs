@@ -235,7 +235,7 @@ pub enum BlockSource {
     Proposal(Arc<Proposal>),
     /// At hand.
     Block(Arc<Block>),
-    /// With these nodes, who voted for it.
+    /// With these nodes, who are locked on it or voted for it.
     Peers(Vec<NodeId>),
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_types::{
     B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, Reject,
-    RejectReason, Roots, Signed, View, Vote,
+    RejectReason, Roots, Signed, SignedViewChange, View, Vote,
 };
 
 use crate::{
@@ -181,13 +181,20 @@ impl Replica {
         self.fetch_from_signers(certificate);
     }
 
-    /// Fetches the block of a certificate from its signers: they have it, or could not have signed.
+    /// Fetches the block of a certificate: from its signers, who had it when they signed, and from those who are
+    /// locked on it, who have it on disk. A prevote alone does not outlive a restart together with its block.
     pub(crate) fn fetch_from_signers(&mut self, certificate: &QuorumCertificate) {
-        let signers: Vec<NodeId> = certificate
-            .signer_ids(&self.now.validators)
-            .map(|ids| ids.into_iter().copied().filter(|id| *id != self.config.me).collect())
-            .unwrap_or_default();
-        self.check_block(certificate.vote.block_hash, BlockSource::Peers(signers), false);
+        let block_hash = certificate.vote.block_hash;
+        let locked = |change: &&SignedViewChange| {
+            change.signed.statement.prepared.is_some_and(|lock| lock.block_hash == block_hash)
+        };
+        let holders = self.now.view_changes.values().filter(locked).map(|change| change.signed.signer);
+        let mut sources: Vec<NodeId> = holders.collect();
+        let signers = certificate.signer_ids(&self.now.validators).unwrap_or_default();
+        let others = signers.into_iter().filter(|id| !sources.contains(id)).copied().collect::<Vec<_>>();
+        sources.extend(others);
+        sources.retain(|id| *id != self.config.me);
+        self.check_block(block_hash, BlockSource::Peers(sources), false);
     }
 
     pub(crate) fn on_refused(&mut self, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
