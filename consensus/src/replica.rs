@@ -242,8 +242,9 @@ impl Replica {
                 let candidate = candidate.clone();
                 self.decide(candidate, certificate);
             }
-            Some(BlockState::Checking { .. } | BlockState::Invalid) => {}
-            None => self.fetch_from_signers(&certificate.clone()),
+            Some(BlockState::Checking { .. }) => {}
+            Some(&BlockState::Invalid { reason, roots }) => self.diverge(certificate, reason, roots),
+            None => self.fetch_from_signers(&certificate),
         }
     }
 

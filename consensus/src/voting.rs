@@ -198,14 +198,23 @@ impl Replica {
     }
 
     pub(crate) fn on_refused(&mut self, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
-        self.now.note_block(block_hash, BlockState::Invalid);
+        self.now.note_block(block_hash, BlockState::Invalid { reason, roots });
         let mut views =
             self.now.proposals.iter().filter(|(_, it)| it.propose.statement.block_hash == block_hash);
         if let Some((view, _)) = views.next_back() {
             self.reject(*view, block_hash, reason, roots);
         }
-        if let Some(certificate) = self.now.decided.clone().filter(|it| it.block_hash() == block_hash) {
-            // Divergence (R22): a quorum decided what this node computes differently.
+    }
+
+    /// Divergence (R22): a quorum decided what this node refused, before or after it did. It votes no more, and says
+    /// so once (faults.md, silent-divergence).
+    pub(crate) fn diverge(
+        &mut self,
+        certificate: CommitCertificate,
+        reason: RejectReason,
+        roots: Option<Roots>,
+    ) {
+        if !std::mem::replace(&mut self.now.diverged, true) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
         }
