@@ -12,8 +12,7 @@ impl Replica {
     pub(crate) fn restore(&mut self, record: OwnRecord) {
         // Where it was comes first: counting an own wish at view 0 would look like a reason to jump, and to sign
         // it again; and a timer set for view 0 would be taken for that of the view it returns to.
-        self.now.abandoned_below =
-            record.messages.iter().filter_map(wished_view).max().unwrap_or(View::ZERO);
+        self.now.abandoned_below = record.messages.iter().filter_map(wished_view).max().unwrap_or(View::ZERO);
         let voted = record.messages.iter().filter_map(voted_view).max();
         self.now.view = self.now.abandoned_below.max(voted.unwrap_or(View::ZERO));
         if let Some((certificate, block)) = record.prepared {
