@@ -36,13 +36,18 @@ impl Liveness {
     }
 
     fn tick(&mut self, set: &ValidatorSet) {
-        self.ticks = self.ticks.wrapping_add(1);
+        self.ticks = self.ticks.saturating_add(1);
         self.helped.clear();
         self.silence.retain(|id, _| set.contains(id));
         self.statuses.retain(|id, _| set.contains(id));
         for member in set.members() {
             *self.silence.entry(member.key).or_default() += 1;
         }
+    }
+
+    /// Ticks since the start.
+    pub(crate) const fn ticks(&self) -> u32 {
+        self.ticks
     }
 
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
@@ -95,8 +100,13 @@ impl Replica {
         if signer == self.config.me {
             return;
         }
-        if height < self.now.height && from == signer {
-            self.help(from, height);
+        if from == signer {
+            if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous()) {
+                abstention.heard(signer, head);
+            }
+            if height < self.now.height {
+                self.help(from, height);
+            }
         }
         if height > self.now.height {
             self.ask_to_sync(height, from);
@@ -107,9 +117,6 @@ impl Replica {
             return;
         }
         self.liveness.statuses.insert(signer, status);
-        if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous()) {
-            abstention.heard(signer, head);
-        }
         self.emit(Effect::Relay { message: Message::Status(status), from });
     }
 
