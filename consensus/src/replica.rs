@@ -81,7 +81,10 @@ impl Replica {
             Input::Built { plan, candidate } => self.on_built(plan, candidate),
             Input::Executing(block_hash) => self.on_executing(block_hash),
             Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
-            Input::Durable(height) => self.durable = self.durable.max(height),
+            Input::Durable(height) => {
+                self.durable = self.durable.max(height);
+                self.arm_view_timer();
+            }
             Input::Synced(head) => self.on_synced(head),
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
@@ -95,14 +98,21 @@ impl Replica {
         self.effects.push(effect);
     }
 
-    /// Whether this node votes at the current height.
+    /// Whether this node votes at the current height. With two decided blocks not synced it waits for the disk: frames
+    /// more than two heights above the head are how a database that went back is recognised (R20).
     pub(crate) fn may_sign(&self) -> bool {
-        let free = match &self.signing {
+        self.is_trusted()
+            && self.durable.next() >= self.head_height
+            && self.now.validators.contains(&self.config.me)
+    }
+
+    /// Whether this node knows all that its key signed at the current height.
+    fn is_trusted(&self) -> bool {
+        match &self.signing {
             Signing::Free => true,
             Signing::Abstaining(abstention) => abstention.is_over(self.now.height),
             Signing::Stopped => false,
-        };
-        free && self.now.validators.contains(&self.config.me)
+        }
     }
 
     pub(crate) fn is_leader(&self, view: View) -> bool {
