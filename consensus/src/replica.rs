@@ -182,7 +182,7 @@ impl Replica {
 
     /// A signature of our own that comes from outside: one of those we sent, or the key runs twice (R23).
     fn on_own_from_outside(&mut self, message: Message) {
-        if matches!(self.signing, Signing::Free) && !self.is_own_known(&message) {
+        if self.is_trusted() && !self.is_own_known(&message) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::ForeignSignature(message)));
         }
