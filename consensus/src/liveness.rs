@@ -1,7 +1,10 @@
 //! What keeps a cluster together while messages get lost: sending again, statuses, helping who is behind, and
 //! not waiting long for a leader that is silent.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
@@ -24,8 +27,8 @@ pub(crate) struct Liveness {
     pub(crate) early_timeouts: u64,
     /// The last status of each validator.
     pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
-    /// Neighbours that were helped since the last tick: once each is enough.
-    helped: BTreeMap<NodeId, Height>,
+    /// Neighbours that were helped since the last tick: once each is enough, whatever heights they name.
+    helped: BTreeSet<NodeId>,
 }
 
 impl Liveness {
@@ -122,8 +125,7 @@ impl Replica {
 
     /// Tells a neighbour that is behind what was decided, once a tick.
     pub(crate) fn help(&mut self, neighbour: NodeId, height: Height) {
-        if self.liveness.helped.get(&neighbour) != Some(&height) {
-            self.liveness.helped.insert(neighbour, height);
+        if self.liveness.helped.insert(neighbour) {
             self.emit(Effect::SendDecided { to: neighbour, height });
         }
     }
