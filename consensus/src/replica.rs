@@ -216,7 +216,11 @@ impl Replica {
     }
 
     fn on_checked(&mut self, block_hash: B256, verdict: Verdict) {
-        if !matches!(self.now.blocks.get(&block_hash), Some(BlockState::Checking { .. })) {
+        let asked = matches!(self.now.blocks.get(&block_hash), Some(BlockState::Checking { .. }));
+        // Of two checks of one block the one that failed may have answered first.
+        let late = matches!(&verdict, Verdict::Valid(it) if it.block.height() == self.now.height)
+            && !self.now.blocks.contains_key(&block_hash);
+        if !asked && !late {
             return;
         }
         match verdict {
