@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{Height, Message, Phase, Propose, Statement, View, ViewChange, Vote};
+use quorate_types::{B256, Height, Message, Phase, Propose, Statement, View, ViewChange, Vote};
 
 use crate::{Unsigned, VoteBatch};
 
@@ -24,6 +24,9 @@ pub enum GuardError {
         /// What was asked for.
         new: Box<Statement>,
     },
+    /// A view change that hides a lock.
+    #[error("refused to sign {0:?}: this key committed in a view that its lock does not reach")]
+    LockForgotten(Box<Statement>),
     /// A vote in a view that was given up.
     #[error("refused to sign {0:?}: this key already asked for a higher view")]
     BelowViewChange(Box<Statement>),
@@ -65,6 +68,15 @@ impl SignGuard {
         let key = (new.height(), new.kind(), new.view());
         if let Some(old) = self.signed.get(&key).filter(|old| *old != new) {
             return Err(GuardError::Contradiction { old: Box::new(*old), new: Box::new(*new) });
+        }
+        if let Statement::ViewChange(change) = new {
+            let sample = Vote { phase: Phase::Commit, height: change.height, view: View::ZERO, block_hash: B256::ZERO };
+            let kind = Statement::Vote(sample).kind();
+            let lower = (change.height, kind, View::ZERO)..(change.height, kind, change.view);
+            let committed = self.signed.range(lower).next_back().map(|((.., view), _)| *view);
+            if committed > change.prepared.map(|lock| lock.view) {
+                return Err(GuardError::LockForgotten(Box::new(*new)));
+            }
         }
         let sample = ViewChange { height: new.height(), view: View::ZERO, prepared: None };
         let kind = Statement::ViewChange(sample).kind();
