@@ -104,7 +104,9 @@ impl Replica {
             return;
         }
         if from == signer {
-            if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous()) {
+            if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous())
+                && self.now.validators.contains(&signer)
+            {
                 abstention.heard(signer, head);
             }
             if height < self.now.height {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use quorate_types::{
-    Address, B256, Block, Bytes, Domain, Header, Proposal, RejectReason, Roots, Validator, ValidatorSet,
-    Verifier, VerifyContext, keccak256,
+    Address, B256, Block, Bytes, Domain, Header, RejectReason, Roots, Validator, ValidatorSet, Verifier,
+    VerifyContext, keccak256,
 };
 
 use crate::keys::Keys;
@@ -55,8 +55,7 @@ pub(crate) fn room(gas_shift: u32) -> usize {
 
 /// A block on `parent`, executed.
 pub(crate) fn seal(parent: &Header, transactions: Vec<Bytes>, proposer: u8, timestamp: u64) -> Block {
-    let hashes: Vec<B256> = transactions.iter().map(keccak256).collect();
-    let transactions_root = Proposal::body_hash(&hashes);
+    let transactions_root = Block::transactions_root(&transactions);
     let header = Header {
         number: parent.number + 1,
         parent_hash: parent.hash_slow(),
@@ -85,11 +84,6 @@ pub(crate) fn judge(parent: &Header, block: &Block) -> Result<(), (RejectReason,
         return Err((RejectReason::Divergence, Some(Roots { state, receipts: B256::ZERO })));
     }
     Ok(())
-}
-
-/// Whether the transactions are those that the header binds.
-pub(crate) fn is_whole(block: &Block) -> bool {
-    block.body_hash() == block.header().transactions_root
 }
 
 fn state_after(parent: &Header, transactions_root: B256) -> B256 {

@@ -6,7 +6,7 @@ use quorate_consensus::{Alarm, Evidence, Snapshot};
 use quorate_types::{B256, Height, NodeId, Statement, View};
 
 use crate::{
-    chain::{Chain, is_whole},
+    chain::Chain,
     packet::{DecidedBlock, describe, short},
 };
 
@@ -76,7 +76,7 @@ impl Oracle {
     pub(crate) fn on_decided(&mut self, decided: &DecidedBlock, chain: &Chain) -> Result<(), String> {
         let DecidedBlock { block, certificate } = decided;
         let (height, hash) = (block.height(), block.hash());
-        if (certificate.height(), certificate.block_hash()) != (height, hash) || !is_whole(block) {
+        if (certificate.height(), certificate.block_hash()) != (height, hash) || !block.is_body_bound() {
             return Err(format!("block and certificate of height {height} do not belong together"));
         }
         certificate

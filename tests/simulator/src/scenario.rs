@@ -119,11 +119,12 @@ impl Scenario {
                 liars = planner.all_at_once(tolerated);
             }
         }
-        let no_logs = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
         let liars = planner.liars(byzantine.unwrap_or(liars));
         let wiped = planner.script.iter().any(|(_, fault)| matches!(fault, Fault::Wipe(_)));
-        // Who abstains weighs as much as who is down.
-        let spare = tolerated.saturating_sub(liars.len() + usize::from(wiped));
+        let unsure = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
+        // Who abstains weighs as much as who is down; who comes late to a chain that began without logs abstains.
+        let no_logs = unsure && liars.is_empty() && !wiped;
+        let spare = tolerated.saturating_sub(liars.len() + usize::from(wiped || no_logs));
         let ending = planner.ending(self, spare, &liars);
         let harsh = self == Self::Harsh;
         let gossip = !(harsh && planner.chance(0.3));

@@ -7,7 +7,7 @@ use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason};
 
 use super::Node;
 use crate::{
-    chain::{self, MAX_AHEAD_S, is_whole, judge, key_number},
+    chain::{self, MAX_AHEAD_S, judge, key_number},
     packet::Packet,
     queue::Wake,
     world::World,
@@ -51,7 +51,7 @@ impl Node {
         let check = Check { number, fresh, sources, asked: 0, block: None };
         process.checks.insert(block_hash, check);
         match content {
-            Some(block) if is_whole(&block) => self.on_content(block_hash, block, world),
+            Some(block) if block.is_body_bound() => self.on_content(block_hash, block, world),
             Some(_) => self.answer(block_hash, Verdict::Mismatched),
             None => self.ask_for_body(block_hash, number, world),
         }
@@ -81,7 +81,7 @@ impl Node {
             .as_ref()
             .and_then(|process| process.checks.get(&block_hash))
             .is_some_and(|check| check.block.is_none());
-        if awaited && is_whole(block) {
+        if awaited && block.is_body_bound() {
             self.on_content(block_hash, block.clone(), world);
         }
     }

@@ -7,7 +7,7 @@ use quorate_types::{Block, CommitCertificate, Height, NodeId};
 
 use super::Node;
 use crate::{
-    chain::{is_whole, judge},
+    chain::judge,
     packet::{DecidedBlock, Packet, short},
     queue::Wake,
     world::World,
@@ -98,6 +98,6 @@ impl Node {
                 .verify(&world.chain.domain, &world.chain.validators, &*world.chain.verifier)
                 .is_ok();
         let parent = self.header(self.disk.tip(), world);
-        proven && is_whole(block) && parent.is_some_and(|parent| judge(&parent, block).is_ok())
+        proven && block.is_body_bound() && parent.is_some_and(|parent| judge(&parent, block).is_ok())
     }
 }

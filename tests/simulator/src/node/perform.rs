@@ -113,7 +113,8 @@ impl Node {
 
     fn send_decided(&self, to: NodeId, height: Height, world: &mut World) {
         let (Some(to), Some(decided)) = (world.index_of(&to), self.disk.block(height)) else { return };
-        let block = Some(decided.block.clone());
+        let lie = self.liar.as_ref().and_then(|liar| liar.body(&decided.block.hash(), Some(&decided.block)));
+        let block = Some(lie.unwrap_or_else(|| decided.block.clone()));
         let message = Message::Decided(Decided { certificate: decided.certificate.clone(), block });
         world.send(self.index, to, &World::consensus(message));
     }
