@@ -12,6 +12,9 @@ use crate::{Replica, replica::Signing};
 
 /// How far above the highest head of the others the key cannot have signed.
 const MARGIN: u64 = 3;
+/// How long a claim that the chain has begun is given to be proved: ten seconds, in ticks. A liar delays a new chain's
+/// start by no more.
+const CLAIM_TICKS: u32 = 20;
 
 /// What such a node has heard since its start.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +24,8 @@ pub struct Abstention {
 }
 
 impl Abstention {
-    /// The first head that `validator` claimed since the start: later ones only make the wait longer.
+    /// The first head that `validator` claimed since the start, over its own connection: what others pass on
+    /// may have been said before. Later claims only make the wait longer.
     pub(crate) fn heard(&mut self, validator: NodeId, head: Height) {
         self.heads.entry(validator).or_insert(head);
     }
@@ -45,30 +49,31 @@ impl Abstention {
 
 impl Replica {
     /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight. A claim counts
-    /// once this node holds the certificate itself, so that a liar's boast delays nobody. When none of
-    /// them has a block yet, the chain is new, and there is nothing to contradict.
+    /// once this node holds the certificate itself, so that a liar's boast delays nobody. When a quorum, this node
+    /// included, has no block yet, the chain is new, and there is nothing to contradict.
     pub(crate) fn try_leave_abstention(&mut self) {
-        let Signing::Abstaining(abstention) = &mut self.signing else { return };
+        let Signing::Abstaining(abstention) = &self.signing else { return };
         if abstention.resume_at.is_some() {
             return;
         }
-        let set = &self.now.validators;
-        let others_weigh = set.total() - set.weight_of(&self.config.me);
-        let proved =
-            abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && **id != self.config.me);
-        let proved: Vec<_> = proved.collect();
+        let (set, me) = (&self.now.validators, &self.config.me);
+        let own = set.weight_of(me);
+        let proved: Vec<_> =
+            abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && *id != me).collect();
         let heard = set.weight_of_all(proved.iter().map(|(id, _)| *id));
-        // A lone validator has nobody to ask.
-        if heard < set.quorum() && others_weigh > 0 {
-            return;
-        }
         let highest = proved.iter().map(|(_, head)| **head).max().unwrap_or(self.head_height);
-        let resume_at = if highest == Height::ZERO && self.head_height == Height::ZERO {
+        let in_time = self.liveness.ticks() < CLAIM_TICKS;
+        let begun = self.head_height > Height::ZERO || (in_time && proved.len() < abstention.heads.len());
+        let resume_at = if !begun && heard + own >= set.quorum() {
             Height::ZERO
-        } else {
+        } else if self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total()) {
             Height(highest.0.saturating_add(MARGIN))
+        } else {
+            return;
         };
-        abstention.resume_at = Some(resume_at);
+        if let Signing::Abstaining(abstention) = &mut self.signing {
+            abstention.resume_at = Some(resume_at);
+        }
         self.arm_view_timer();
     }
 }

@@ -44,7 +44,8 @@ pub enum Input {
     Own(Vec<Message>),
     /// A timer fired.
     Timer(Timer),
-    /// Whether a transaction is executable at the head by chain rules alone.
+    /// Whether a transaction is executable at the head by chain rules alone. To be said anew after each
+    /// [`Effect::Enter`] and after a build that gave nothing: both begin without work.
     Work(bool),
     /// The answer to [`Effect::Build`]; `None` when there was nothing to put into a block.
     Built {
@@ -131,7 +132,9 @@ pub enum Effect {
     CancelTimer(Timer),
     /// Make a block on the head; answer with [`Input::Built`].
     Build(BuildPlan),
-    /// Get the body, execute, compare the roots; answer with [`Input::Checked`].
+    /// Get the body, execute, compare the roots; answer with [`Input::Checked`]. A second check of a block, with
+    /// its body, may come before the first has an answer: it supersedes that one. A body from outside counts only
+    /// when its transactions are the header's; what is not is [`Verdict::Mismatched`], never invalid.
     Check {
         /// The block.
         block_hash: B256,
@@ -235,7 +238,7 @@ pub enum BlockSource {
     Proposal(Arc<Proposal>),
     /// At hand.
     Block(Arc<Block>),
-    /// With these nodes, who voted for it.
+    /// With these nodes, who are locked on it or voted for it.
     Peers(Vec<NodeId>),
 }
 

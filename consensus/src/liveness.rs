@@ -1,11 +1,14 @@
 //! What keeps a cluster together while messages get lost: sending again, statuses, helping who is behind, and
 //! not waiting long for a leader that is silent.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet};
+use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
-use crate::{BlockSource, Effect, Replica, Timer, replica::Signing, undecided::BlockState};
+use crate::{Effect, Replica, Timer, replica::Signing, undecided::BlockState};
 
 /// The beat of everything that follows.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
@@ -24,8 +27,8 @@ pub(crate) struct Liveness {
     pub(crate) early_timeouts: u64,
     /// The last status of each validator.
     pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
-    /// Neighbours that were helped since the last tick: once each is enough.
-    helped: BTreeMap<NodeId, Height>,
+    /// Neighbours that were helped since the last tick: once each is enough, whatever heights they name.
+    helped: BTreeSet<NodeId>,
 }
 
 impl Liveness {
@@ -36,13 +39,18 @@ impl Liveness {
     }
 
     fn tick(&mut self, set: &ValidatorSet) {
-        self.ticks = self.ticks.wrapping_add(1);
+        self.ticks = self.ticks.saturating_add(1);
         self.helped.clear();
         self.silence.retain(|id, _| set.contains(id));
         self.statuses.retain(|id, _| set.contains(id));
         for member in set.members() {
             *self.silence.entry(member.key).or_default() += 1;
         }
+    }
+
+    /// Ticks since the start.
+    pub(crate) const fn ticks(&self) -> u32 {
+        self.ticks
     }
 
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
@@ -85,7 +93,7 @@ impl Replica {
             height: self.now.height,
             view: self.now.view,
             head_hash: self.now.parent_hash,
-            in_view_change: self.now.abandoned_below > quorate_types::View::ZERO && !self.now.timer.armed,
+            in_view_change: self.now.abandoned_below > View::ZERO && !self.now.timer.armed,
         });
     }
 
@@ -95,8 +103,15 @@ impl Replica {
         if signer == self.config.me {
             return;
         }
-        if height < self.now.height && from == signer {
-            self.help(from, height);
+        if from == signer {
+            if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous())
+                && self.now.validators.contains(&signer)
+            {
+                abstention.heard(signer, head);
+            }
+            if height < self.now.height {
+                self.help(from, height);
+            }
         }
         if height > self.now.height {
             self.ask_to_sync(height, from);
@@ -107,16 +122,12 @@ impl Replica {
             return;
         }
         self.liveness.statuses.insert(signer, status);
-        if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous()) {
-            abstention.heard(signer, head);
-        }
         self.emit(Effect::Relay { message: Message::Status(status), from });
     }
 
     /// Tells a neighbour that is behind what was decided, once a tick.
     pub(crate) fn help(&mut self, neighbour: NodeId, height: Height) {
-        if self.liveness.helped.get(&neighbour) != Some(&height) {
-            self.liveness.helped.insert(neighbour, height);
+        if self.liveness.helped.insert(neighbour) {
             self.emit(Effect::SendDecided { to: neighbour, height });
         }
     }
@@ -132,6 +143,7 @@ impl Replica {
     pub(crate) fn on_resend(&mut self) {
         self.emit(Effect::SetTimer(Timer::Resend(self.now.height), self.config.resend_interval()));
         self.send_own_again();
+        self.share_work_again();
         if let Some(certificate) = self.now.decided.clone() {
             if !matches!(self.now.blocks.get(&certificate.block_hash()), Some(BlockState::Checking { .. })) {
                 self.fetch_from_signers(&certificate);
@@ -140,7 +152,16 @@ impl Replica {
         }
         let Some(proposal) = self.now.proposals.get(&self.now.view).cloned() else { return };
         // Asked for in vain the first time.
-        self.check_block(proposal.propose.statement.block_hash, BlockSource::Proposal(proposal), false);
+        self.check_proposal(proposal);
+    }
+
+    /// One sharing of a lone transaction may be lost like anything else (R14). Who has no vote, or not yet, never
+    /// gets as far as a view change, and shares as well.
+    fn share_work_again(&mut self) {
+        let stuck = self.now.view > View::ZERO || !self.may_sign();
+        if self.work && stuck {
+            self.emit(Effect::ShareWork);
+        }
     }
 
     pub(crate) fn send_own_again(&mut self) {

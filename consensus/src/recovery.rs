@@ -10,6 +10,11 @@ const MAX_OWN_VIEWS: usize = 64;
 impl Replica {
     /// Takes back what the vote log held of this height (R20).
     pub(crate) fn restore(&mut self, record: OwnRecord) {
+        // Where it was comes first: counting an own wish at view 0 would look like a reason to jump, and to sign
+        // it again; and a timer set for view 0 would be taken for that of the view it returns to.
+        self.now.abandoned_below = record.messages.iter().filter_map(wished_view).max().unwrap_or(View::ZERO);
+        let voted = record.messages.iter().filter_map(voted_view).max();
+        self.now.view = self.now.abandoned_below.max(voted.unwrap_or(View::ZERO));
         if let Some((certificate, block)) = record.prepared {
             let block_hash = certificate.block_hash();
             self.now.prepared = Some((certificate, block.clone()));
@@ -18,12 +23,6 @@ impl Replica {
         for message in record.messages {
             self.take_own(message);
         }
-        self.now.abandoned_below =
-            self.now.own.changed.last_key_value().map_or(View::ZERO, |(view, _)| *view);
-        let own = &self.now.own;
-        let voted = [&own.proposed, &own.prevoted, &own.committed];
-        let latest = voted.into_iter().filter_map(|it| it.last_key_value()).map(|(view, _)| *view).max();
-        self.now.view = self.now.abandoned_below.max(latest.unwrap_or_default());
         self.send_own_again();
     }
 
@@ -98,5 +97,24 @@ impl Replica {
             // They bind nobody, or have no single signer.
             Message::Reject(_) | Message::Status(_) | Message::Decided(_) => true,
         }
+    }
+}
+
+fn wished_view(message: &Message) -> Option<View> {
+    match message {
+        Message::ViewChange(change) => Some(change.signed.statement.view),
+        Message::Proposal(_)
+        | Message::Vote(_)
+        | Message::Reject(_)
+        | Message::Status(_)
+        | Message::Decided(_) => None,
+    }
+}
+
+fn voted_view(message: &Message) -> Option<View> {
+    match message {
+        Message::Proposal(proposal) => Some(proposal.propose.statement.view),
+        Message::Vote(vote) => Some(vote.statement.view),
+        Message::ViewChange(_) | Message::Reject(_) | Message::Status(_) | Message::Decided(_) => None,
     }
 }

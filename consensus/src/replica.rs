@@ -81,7 +81,10 @@ impl Replica {
             Input::Built { plan, candidate } => self.on_built(plan, candidate),
             Input::Executing(block_hash) => self.on_executing(block_hash),
             Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
-            Input::Durable(height) => self.durable = self.durable.max(height),
+            Input::Durable(height) => {
+                self.durable = self.durable.max(height);
+                self.arm_view_timer();
+            }
             Input::Synced(head) => self.on_synced(head),
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
@@ -95,14 +98,21 @@ impl Replica {
         self.effects.push(effect);
     }
 
-    /// Whether this node votes at the current height.
+    /// Whether this node votes at the current height. With two decided blocks not synced it waits for the disk: frames
+    /// more than two heights above the head are how a database that went back is recognised (R20).
     pub(crate) fn may_sign(&self) -> bool {
-        let free = match &self.signing {
+        self.is_trusted()
+            && self.durable.next() >= self.head_height
+            && self.now.validators.contains(&self.config.me)
+    }
+
+    /// Whether this node knows all that its key signed at the current height.
+    fn is_trusted(&self) -> bool {
+        match &self.signing {
             Signing::Free => true,
             Signing::Abstaining(abstention) => abstention.is_over(self.now.height),
             Signing::Stopped => false,
-        };
-        free && self.now.validators.contains(&self.config.me)
+        }
     }
 
     pub(crate) fn is_leader(&self, view: View) -> bool {
@@ -172,7 +182,7 @@ impl Replica {
 
     /// A signature of our own that comes from outside: one of those we sent, or the key runs twice (R23).
     fn on_own_from_outside(&mut self, message: Message) {
-        if matches!(self.signing, Signing::Free) && !self.is_own_known(&message) {
+        if self.is_trusted() && !self.is_own_known(&message) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::ForeignSignature(message)));
         }
@@ -206,7 +216,11 @@ impl Replica {
     }
 
     fn on_checked(&mut self, block_hash: B256, verdict: Verdict) {
-        if !matches!(self.now.blocks.get(&block_hash), Some(BlockState::Checking { .. })) {
+        let asked = matches!(self.now.blocks.get(&block_hash), Some(BlockState::Checking { .. }));
+        // Of two checks of one block the one that failed may have answered first.
+        let late = matches!(&verdict, Verdict::Valid(it) if it.block.height() == self.now.height)
+            && !self.now.blocks.contains_key(&block_hash);
+        if !asked && !late {
             return;
         }
         match verdict {
@@ -242,8 +256,9 @@ impl Replica {
                 let candidate = candidate.clone();
                 self.decide(candidate, certificate);
             }
-            Some(BlockState::Checking { .. } | BlockState::Invalid) => {}
-            None => self.fetch_from_signers(&certificate.clone()),
+            Some(BlockState::Checking { .. }) => {}
+            Some(&BlockState::Invalid { reason, roots }) => self.diverge(certificate, reason, roots),
+            None => self.fetch_from_signers(&certificate),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_types::{
     B256, Block, CommitCertificate, Height, Message, NodeId, Phase, PrepareCertificate, Prepared, Proposal,
-    Reject, Signed, SignedViewChange, ValidatorSet, View, Vote,
+    Reject, RejectReason, Roots, Signed, SignedViewChange, ValidatorSet, View, Vote,
 };
 
 use crate::{BuildPlan, Candidate, votes::VoteBook};
@@ -23,7 +23,12 @@ pub(crate) enum BlockState {
     /// It was executed here.
     Valid(Candidate),
     /// It can never be decided by this node.
-    Invalid,
+    Invalid {
+        /// Why.
+        reason: RejectReason,
+        /// What this node computed instead.
+        roots: Option<Roots>,
+    },
 }
 
 /// What this node signed at this height. Nothing in it is ever signed again (R4).
@@ -70,6 +75,8 @@ pub(crate) struct Undecided {
     pub(crate) prepared_logged: bool,
     /// The height is decided, but the block is not at hand yet.
     pub(crate) decided: Option<CommitCertificate>,
+    /// Whether it was said that this node refuses what is decided.
+    pub(crate) diverged: bool,
     pub(crate) own: Own,
 }
 
@@ -93,6 +100,7 @@ impl Undecided {
             prepared: None,
             prepared_logged: true,
             decided: None,
+            diverged: false,
             own: Own::default(),
         }
     }
@@ -110,7 +118,7 @@ impl Undecided {
     pub(crate) fn valid(&self, block_hash: &B256) -> Option<&Candidate> {
         match self.blocks.get(block_hash)? {
             BlockState::Valid(candidate) => Some(candidate),
-            BlockState::Checking { .. } | BlockState::Invalid => None,
+            BlockState::Checking { .. } | BlockState::Invalid { .. } => None,
         }
     }
 
@@ -145,6 +153,12 @@ impl Undecided {
     pub(crate) fn weight_changing_to(&self, view: View) -> u64 {
         let wishing = self.view_changes.values().filter(|change| change.signed.statement.view >= view);
         self.validators.weight_of_all(wishing.map(|change| &change.signed.signer))
+    }
+
+    /// The weight of the validators that are in `view` or beyond, as far as they said so: by a wish, or by a vote.
+    pub(crate) fn weight_reaching(&self, view: View) -> u64 {
+        let wishing = self.view_changes.iter().filter(|(_, change)| change.signed.statement.view >= view);
+        self.validators.weight_of_all(wishing.map(|(signer, _)| signer).chain(self.votes.voters_from(view)))
     }
 
     /// The lock as a view change names it.

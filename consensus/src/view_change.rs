@@ -21,15 +21,16 @@ impl Replica {
     }
 
     /// Starts the view timer when its condition holds and it does not run. View 0: there is work (R14), else the
-    /// chain would churn while idle. Above: a quorum wishes for this view or a higher one (R15), so that views do
-    /// not run away while the cluster is down; or its leader's justified proposal arrived, which proves the same.
+    /// chain would churn while idle. Above: a quorum is in this view or a higher one (R15), so that views do not run away
+    /// while the cluster is down; or its leader's justified proposal arrived, which proves the same.
     pub(crate) fn arm_view_timer(&mut self) {
         let (height, view) = (self.now.height, self.now.view);
         let proposed = self.now.proposals.contains_key(&view);
         let due = if view == View::ZERO {
             self.is_block_due() || proposed
         } else {
-            proposed || self.now.weight_changing_to(view) >= self.now.validators.quorum()
+            // Votes count beside wishes: who came here by a proposal and lost it in a restart has no wish to show.
+            proposed || self.now.weight_reaching(view) >= self.now.validators.quorum()
         };
         if !due && view == View::ZERO && self.now.timer.armed {
             self.now.timer.armed = false;

@@ -84,4 +84,12 @@ impl VoteBook {
             Phase::Commit => self.commits.insert(vote),
         }
     }
+
+    /// Who voted in `view` or above, in either phase.
+    pub(crate) fn voters_from(&self, view: View) -> impl Iterator<Item = &NodeId> {
+        let later = move |(_, slots): &(&NodeId, &BTreeMap<View, Signed<Vote>>)| {
+            slots.last_key_value().is_some_and(|(last, _)| *last >= view)
+        };
+        self.prevotes.0.iter().chain(&self.commits.0).filter(later).map(|(signer, _)| signer)
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_types::{
     B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, Reject,
-    RejectReason, Roots, Signed, View, Vote,
+    RejectReason, Roots, Signed, SignedViewChange, View, Vote,
 };
 
 use crate::{
@@ -40,13 +40,20 @@ impl Replica {
         if propose.view > self.now.view {
             self.enter_view(propose.view);
         }
-        self.learn_lock(proposal.justification.as_ref().and_then(|it| it.certificate.clone()));
         self.now.keep_proposal(proposal.clone());
-        // A block that was prepared before is proposed again however old it is (faults.md, reproposal-too-old).
-        let fresh = proposal.justification.as_ref().is_none_or(|it| it.certificate.is_none());
-        self.check_block(propose.block_hash, BlockSource::Proposal(proposal), fresh);
+        // Before the lock is looked at: the leader and the pool are nearer than those who voted for it.
+        self.check_proposal(proposal.clone());
+        self.learn_lock(lock_behind(&proposal).cloned());
         self.arm_view_timer();
         true
+    }
+
+    /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is
+    /// (faults.md, reproposal-too-old).
+    pub(crate) fn check_proposal(&mut self, proposal: Arc<Proposal>) {
+        let fresh = lock_behind(&proposal).is_none();
+        let block_hash = proposal.propose.statement.block_hash;
+        self.check_block(block_hash, BlockSource::Proposal(proposal), fresh);
     }
 
     /// Has the driver get and execute a block, unless that is under way or done.
@@ -88,6 +95,9 @@ impl Replica {
         match self.now.votes.insert(vote) {
             Counted::New => {
                 self.note_decision(vote.statement);
+                if self.now.view > View::ZERO && !self.now.timer.armed {
+                    self.arm_view_timer();
+                }
                 true
             }
             Counted::Known => false,
@@ -110,9 +120,10 @@ impl Replica {
     pub(crate) fn try_prepare(&mut self) {
         let view = self.now.view.max(self.now.abandoned_below);
         // Locks that came before their block did are taken once it is there.
-        let wished = self.now.view_changes.values().filter_map(|it| it.certificate.clone());
-        let ripe = wished.filter(|it| self.now.valid(&it.block_hash()).is_some());
-        let highest = ripe.max_by_key(|it| it.view());
+        let wished = self.now.view_changes.values().filter_map(|it| it.certificate.as_ref());
+        let offered = self.now.proposals.values().filter_map(|it| lock_behind(it));
+        let ripe = wished.chain(offered).filter(|it| self.now.valid(&it.block_hash()).is_some());
+        let highest = ripe.max_by_key(|it| it.view()).cloned();
         self.learn_lock(highest);
         for certificate in self.prevoted_from(view) {
             if certificate.view() > self.now.view {
@@ -170,24 +181,40 @@ impl Replica {
         self.fetch_from_signers(certificate);
     }
 
-    /// Fetches the block of a certificate from its signers: they have it, or could not have signed.
+    /// Fetches the block of a certificate: from its signers, who had it when they signed, and from those who are
+    /// locked on it, who have it on disk. A prevote alone does not outlive a restart together with its block.
     pub(crate) fn fetch_from_signers(&mut self, certificate: &QuorumCertificate) {
-        let signers: Vec<NodeId> = certificate
-            .signer_ids(&self.now.validators)
-            .map(|ids| ids.into_iter().copied().filter(|id| *id != self.config.me).collect())
-            .unwrap_or_default();
-        self.check_block(certificate.vote.block_hash, BlockSource::Peers(signers), false);
+        let block_hash = certificate.vote.block_hash;
+        let locked = |change: &&SignedViewChange| {
+            change.signed.statement.prepared.is_some_and(|lock| lock.block_hash == block_hash)
+        };
+        let holders = self.now.view_changes.values().filter(locked).map(|change| change.signed.signer);
+        let mut sources: Vec<NodeId> = holders.collect();
+        let signers = certificate.signer_ids(&self.now.validators).unwrap_or_default();
+        let others = signers.into_iter().filter(|id| !sources.contains(id)).copied().collect::<Vec<_>>();
+        sources.extend(others);
+        sources.retain(|id| *id != self.config.me);
+        self.check_block(block_hash, BlockSource::Peers(sources), false);
     }
 
     pub(crate) fn on_refused(&mut self, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
-        self.now.note_block(block_hash, BlockState::Invalid);
+        self.now.note_block(block_hash, BlockState::Invalid { reason, roots });
         let mut views =
             self.now.proposals.iter().filter(|(_, it)| it.propose.statement.block_hash == block_hash);
         if let Some((view, _)) = views.next_back() {
             self.reject(*view, block_hash, reason, roots);
         }
-        if let Some(certificate) = self.now.decided.clone().filter(|it| it.block_hash() == block_hash) {
-            // Divergence (R22): a quorum decided what this node computes differently.
+    }
+
+    /// Divergence (R22): a quorum decided what this node refused, before or after it did. It votes no more, and says
+    /// so once (faults.md, silent-divergence).
+    pub(crate) fn diverge(
+        &mut self,
+        certificate: CommitCertificate,
+        reason: RejectReason,
+        roots: Option<Roots>,
+    ) {
+        if !std::mem::replace(&mut self.now.diverged, true) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
         }
@@ -223,4 +250,9 @@ impl Replica {
         }
         true
     }
+}
+
+/// The lock that binds a proposal to its block.
+fn lock_behind(proposal: &Proposal) -> Option<&PrepareCertificate> {
+    proposal.justification.as_ref()?.certificate.as_ref()
 }

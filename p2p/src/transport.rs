@@ -170,18 +170,15 @@ impl MutualTls {
         Ok((self.admitted(&verifier)?, stream.into()))
     }
 
+    /// Whose connection it is, once the handshake is complete.
     fn admitted(&self, verifier: &NodeVerifier) -> Result<PeerId, HandshakeError> {
-        let node = match verifier.answer() {
-            Some(Ok(node)) => node,
-            Some(Err(refusal)) => return Err(HandshakeError::Refused(refusal.clone())),
-            None => return Err(HandshakeError::Failed(io::Error::other("no certificate was checked"))),
-        };
-        peer_id(node).ok_or_else(|| HandshakeError::Failed(io::Error::other("the key is no ed25519 point")))
+        let node = verifier.conclude().ok_or_else(|| io::Error::other("no certificate was checked"))?;
+        Ok(peer_id(&node).ok_or_else(|| io::Error::other("the key is no ed25519 point"))?)
     }
 
     /// Whose refusal an error is. Ours is in the verifier, the peer's in the alert that it sent.
     fn explain(&self, verifier: &NodeVerifier, error: io::Error) -> HandshakeError {
-        if let Some(Err(refusal)) = verifier.answer() {
+        if let Some(refusal) = verifier.refusal() {
             return HandshakeError::Refused(refusal.clone());
         }
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
@@ -251,7 +248,7 @@ pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> (String, bo
             return (handshake.to_string(), true);
         }
         let text = error.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
+        if !text.is_empty() && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         // An io::Error hides its own content behind that content's source.

@@ -21,7 +21,7 @@ use jsonrpsee::{
     RpcModule,
     core::RegisterMethodError,
     server::{
-        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, StopHandle,
+        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle, StopHandle,
         TowerServiceBuilder, stop_channel,
     },
 };
@@ -38,7 +38,7 @@ use crate::{
     eth::{Eth, EthApiServer as _},
     quorate::{Quorate, QuorateApiServer as _},
     subscribe,
-    web3::{NetApiServer as _, Web3, Web3ApiServer as _},
+    web3::{NetApiServer, Web3, Web3ApiServer},
 };
 
 /// A client that does not finish its request's head by then is cut off.
@@ -63,6 +63,8 @@ pub enum ServeError {
 pub struct RpcServer {
     app: App,
     places: Arc<Semaphore>,
+    /// Ends WebSocket sessions; dropping it would end them at once.
+    sessions: ServerHandle,
 }
 
 #[derive(Clone)]
@@ -98,7 +100,7 @@ impl RpcServer {
             .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
             .set_id_provider(HexIds)
             .build();
-        let (stop, _) = stop_channel();
+        let (stop, sessions) = stop_channel();
         let app = App {
             web,
             rpc: Server::builder().set_config(config).to_service_builder(),
@@ -107,7 +109,7 @@ impl RpcServer {
             next_id: Arc::default(),
         };
         let places = Arc::new(Semaphore::new(usize::try_from(limits.max_connections).unwrap_or(usize::MAX)));
-        Ok(Self { app, places })
+        Ok(Self { app, places, sessions })
     }
 
     /// Serves one listener until `cancel`.
@@ -147,6 +149,8 @@ impl RpcServer {
                 drop(place);
             });
         }
+        // Another listener's loop may have said so already.
+        let _ = self.sessions.stop();
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
     }
 }
@@ -175,8 +179,8 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     subscribe::register(&mut module)?;
     module.merge(Eth { backend: backend.clone(), limits }.into_rpc())?;
     let web3 = Web3(backend.clone());
-    module.merge(crate::web3::Web3ApiServer::into_rpc(web3.clone()))?;
-    module.merge(crate::web3::NetApiServer::into_rpc(web3))?;
+    module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
+    module.merge(NetApiServer::into_rpc(web3))?;
     module.merge(Quorate(backend).into_rpc())?;
     Ok(module.into())
 }

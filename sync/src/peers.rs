@@ -270,6 +270,21 @@ mod tests {
     }
 
     #[test]
+    fn equals_take_turns() {
+        let mut peers = Peers::default();
+        let all = [1, 2, 3].map(|number| NodeId([number; 32]));
+        all.iter().for_each(|id| peers.set_claim(*id, Height(100)));
+        let mut turns = Vec::new();
+        for number in 0..6 {
+            let id = chosen(&peers).expect("all of them are free");
+            peers.on_asked(&id, RequestId(number));
+            peers.on_closed(&id);
+            turns.push(id);
+        }
+        assert_eq!(turns, [all, all].concat());
+    }
+
+    #[test]
     fn faults_are_made_good_by_service_and_by_time() {
         let mut served = one_failed();
         served.on_applied(&FAILED);

@@ -181,6 +181,9 @@ impl Message {
                 if it.block.as_ref().is_some_and(|block| block.hash() != it.certificate.block_hash()) {
                     return Err(VerifyError::NotBound("block"));
                 }
+                if it.block.as_ref().is_some_and(|block| !block.is_body_bound()) {
+                    return Err(VerifyError::NotBound("body"));
+                }
             }
         }
         Ok(Verified(self))

@@ -11,10 +11,10 @@ mod perform;
 mod sign;
 mod state;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use futures::StreamExt;
-use quorate_consensus::{Early, Head, Input, Recovered, Replica, ReplicaConfig, Timer};
+use quorate_consensus::{Early, Head, Input, Phase, Recovered, Replica, ReplicaConfig, Timer};
 use quorate_p2p::NetworkHandle;
 use quorate_rpc::ConsensusState;
 use quorate_types::{Height, Message, NodeId, Verified};
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use sign::{SignError, SigningDesk};
 pub(crate) use state::Current;
 
-use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, stop::Stop, timers::Timers};
+use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, metrics, stop::Stop, timers::Timers};
 
 /// Inputs that may wait. The gate stops reading from the network when it is full, so a flood waits in the
 /// peers' sockets.
@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     pub(super) timers: Timers<Timer>,
     pub(super) early: Early,
     pub(super) skew: ClockSkew,
+    /// How far the view has come, and since when.
+    phase: (Phase, Instant),
     pub(super) parts: DriverParts,
 }
 
@@ -98,6 +100,7 @@ impl Driver {
                     timers: Timers::new(),
                     early: Early::default(),
                     skew: ClockSkew::default(),
+                    phase: (Phase::Idle, Instant::now()),
                     parts,
                 };
                 driver.run(queues, cancel).await;
@@ -195,7 +198,7 @@ impl Driver {
         verified.collect()
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let height = self.replica.height();
         self.parts.current.send_if_modified(|current| {
             let changed = current.height != height;
@@ -205,6 +208,10 @@ impl Driver {
             changed
         });
         let view = self.replica.snapshot();
+        if self.phase.0 != view.phase {
+            metrics::phase_ended(state::phase_name(self.phase.0), self.phase.1.elapsed());
+            self.phase = (view.phase, Instant::now());
+        }
         let timer = self.timers.left(&Timer::View(view.height, view.view));
         self.parts.consensus.send_replace(state::consensus_state(view, timer));
     }

@@ -13,7 +13,7 @@ pub(crate) struct Current {
     pub(crate) validators: Arc<ValidatorSet>,
 }
 
-const fn phase_name(phase: Phase) -> &'static str {
+pub(super) const fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::Idle => "idle",
         Phase::Propose => "propose",

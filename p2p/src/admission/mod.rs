@@ -125,8 +125,8 @@ impl Admission {
     }
 
     /// Keeps what an admitted node showed.
-    pub(crate) fn remember(&self, node: NodeId, chain: &[CertificateDer<'_>]) {
-        self.shown.insert(node, chain.iter().map(|certificate| certificate.clone().into_owned()).collect());
+    fn remember(&self, node: NodeId, chain: &[CertificateDer<'static>]) {
+        self.shown.insert(node, chain.into());
     }
 
     fn verify(
@@ -169,6 +169,8 @@ impl Admission {
             webpki::Error::CertExpired { not_after, .. } => Check::Expired(refusal::date(*not_after)),
             webpki::Error::CertNotValidYet { not_before, .. } => Check::NotYet(refusal::date(*not_before)),
             webpki::Error::CertRevoked => Check::Revoked,
+            // An issuer of the right name with another key is another chain's as well.
+            webpki::Error::InvalidSignatureForPublicKey => Check::OtherChain { ca: self.ca_name.clone() },
             webpki::Error::UnknownIssuer => match self.missing_issuer(leaf, above) {
                 Some(issuer) => Check::IssuerMissing(issuer),
                 None => Check::OtherChain { ca: self.ca_name.clone() },

@@ -19,7 +19,14 @@ use super::{Admission, ED25519_ONLY, Refusal, Side, refusal::date};
 /// Asks the [`Admission`] once, and keeps its answer in full: both ends of TLS verify with it.
 pub struct NodeVerifier {
     admission: Arc<Admission>,
-    answer: OnceLock<Result<NodeId, Refusal>>,
+    answer: OnceLock<Result<Shown, Refusal>>,
+}
+
+/// A chain that passed, and whose it is.
+#[derive(Debug)]
+struct Shown {
+    node: NodeId,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl NodeVerifier {
@@ -29,10 +36,19 @@ impl NodeVerifier {
         Arc::new(Self { admission, answer: OnceLock::new() })
     }
 
-    /// Whom it admitted, or why it refused; `None` when no certificate was shown yet.
+    /// Why it refused, if it did.
     #[must_use]
-    pub fn answer(&self) -> Option<&Result<NodeId, Refusal>> {
-        self.answer.get()
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.answer.get()?.as_ref().err()
+    }
+
+    /// The node that was admitted, to be asked when the handshake is complete. Before, somebody may have
+    /// shown a certificate without having its key; so the chain is remembered only now.
+    #[must_use]
+    pub fn conclude(&self) -> Option<NodeId> {
+        let shown = self.answer.get()?.as_ref().ok()?;
+        self.admission.remember(shown.node, &shown.chain);
+        Some(shown.node)
     }
 
     fn verify(
@@ -42,17 +58,15 @@ impl NodeVerifier {
         side: Side,
         now: SystemTime,
     ) -> Result<(), Error> {
-        let chain: Vec<_> = std::iter::once(leaf).chain(above).cloned().collect();
+        let chain: Vec<_> =
+            std::iter::once(leaf).chain(above).map(|certificate| certificate.clone().into_owned()).collect();
         let answer = self.admission.check(&chain, side, now);
         let result = match &answer {
-            Ok(node) => {
-                self.admission.remember(*node, &chain);
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(refusal) => Err(Error::InvalidCertificate(refusal.as_tls())),
         };
         // Rustls asks once per handshake; a second answer would be the same.
-        let _ = self.answer.set(answer);
+        let _ = self.answer.set(answer.map(|node| Shown { node, chain }));
         result
     }
 }

@@ -4,7 +4,6 @@ use libp2p::{
     Multiaddr, PeerId, ping,
     swarm::{ConnectionId, DialError, ListenError, SwarmEvent},
 };
-
 use tokio::time::Instant;
 
 use super::{
@@ -145,10 +144,12 @@ impl NetworkTask {
                 return tracing::debug!(%from, %error, "a connection was turned away at the gate");
             }
             ListenError::Denied { cause } => in_words(cause),
+            ListenError::Transport(error) => in_words(error),
             other => in_words(other),
         };
-        tracing::debug!(%from, %reason, refused, "an incoming connection failed");
         // Whoever speaks another protocol is told of as well: an operator's mistake looks like this.
+        let reason = if refused { reason } else { format!("no handshake came about: {reason}") };
+        tracing::debug!(%from, %reason, "an incoming connection failed");
         self.tell_refused(from.to_string(), reason);
     }
 

@@ -119,6 +119,9 @@ fn new_swarm(config: &NetworkConfig, tls: MutualTls) -> Result<Swarm<Behaviour>,
 /// Listens and waits for the address that it became.
 async fn listen(swarm: &mut Swarm<Behaviour>, address: SocketAddr) -> Result<Vec<SocketAddr>, NetworkError> {
     let failed = |reason: String| NetworkError::Listen { address, reason };
+    // Libp2p shares its port (SO_REUSEPORT): a second node would listen beside the first, and each get
+    // half of the connections. So the port is probed with a socket that does not share.
+    std::net::TcpListener::bind(address).map_err(|error| failed(error.to_string()))?;
     swarm.listen_on(multiaddr(address)).map_err(|error| failed(crate::transport::in_words(&error).0))?;
     let first = async {
         loop {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{
-    Chain, Identity, Node, PATIENCE, assert_only_good_peers_are_heard, assert_they_talk, connect, hello,
-};
+use rustls::{pki_types::UnixTime, server::danger::ClientCertVerifier};
+
+use super::{Chain, Identity, assert_only_good_peers_are_heard, assert_they_talk, connect, hello};
 use crate::{
     NetworkError,
-    admission::{Admission, Check, Side},
+    admission::{Admission, Check, NodeVerifier, Side},
     cert::{
         AGENCY_VALIDITY, CRL_VALIDITY, CertificateDetails, NODE_VALIDITY, Role, Validity, issue_crl,
         issue_sdk, issue_sdk_branch, read_certificates,
@@ -30,10 +30,14 @@ async fn refused_in_words(chain: &Chain, bad: Identity, at_victim: &str, at_bad:
 
 #[tokio::test]
 async fn another_chains_certificate_is_refused() {
-    let (chain, other) = (Chain::new(), Chain::new());
-    // It trusts the right CA, but was certified under another one of the same name.
-    let bad = Identity { ca: chain.ca.certificate().clone(), ..other.identity(2) };
-    refused_in_words(&chain, bad, "certificate of node2 (key", "does not lead to the peer's chain CA").await;
+    // It trusts the right CA, but was certified under another one; that one's name changes nothing.
+    for name in ["chain", "other"] {
+        let (chain, other) = (Chain::new(), Chain::named(name));
+        let bad = Identity { ca: chain.ca.certificate().clone(), ..other.identity(2) };
+        let words = "was not issued under this chain's CA chain";
+        let (told, _) = refused_in_words(&chain, bad, words, "does not lead to the peer's chain CA").await;
+        assert!(told.contains("certificate of node2 (key"), "{told}");
+    }
 }
 
 #[tokio::test]
@@ -149,6 +153,22 @@ fn an_sdk_client_of_this_chain_is_no_node() {
     assert_eq!(refusal.check, Check::Role(Some(Role::Sdk)));
 }
 
+/// Certificates are no secret: whoever shows one without having its key must not change what a
+/// re-check looks at.
+#[test]
+fn only_a_completed_handshake_is_remembered() {
+    let (chain, now) = (Chain::new(), SystemTime::now());
+    let node = chain.identity(2);
+    let admission = admission(&chain);
+    let live = std::collections::HashSet::from([node.id()]);
+    let verifier = NodeVerifier::new(admission.clone());
+    let (leaf, above) = (&node.certificates[0], &node.certificates[1..]);
+    verifier.verify_client_cert(leaf, above, UnixTime::now()).expect("it passes");
+    assert_eq!(admission.recheck(&live, now).len(), 1, "shown only");
+    assert_eq!(verifier.conclude(), Some(node.id()));
+    assert_eq!(admission.recheck(&live, now), vec![]);
+}
+
 /// The SDK branch is an authority under the same CA: it must not be able to make nodes.
 #[test]
 fn the_sdk_branch_cannot_certify_a_node() {
@@ -250,11 +270,4 @@ fn leaf_signed_by(
         vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
     let own = rcgen::KeyPair::from_pem(&super::key(seed).to_pem().expect("it encodes")).expect("a key");
     params.signed_by(&own, &issuer).expect("it signs").into()
-}
-
-/// The bound of [`Node::until`] is the only clock that these tests look at.
-#[test]
-fn the_bound_is_above_the_handshakes() {
-    assert!(PATIENCE > crate::limits::HANDSHAKE_TIMEOUT + crate::limits::GREETING_TIMEOUT);
-    let _: fn(&Node) -> quorate_types::NodeId = Node::id;
 }

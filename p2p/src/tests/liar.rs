@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
-use libp2p::{PeerId, Swarm, swarm};
-use quorate_proto::MAX_FRAME_BYTES;
+use libp2p::{PeerId, Swarm, gossipsub, request_response, swarm, swarm::SwarmEvent};
+use quorate_proto::{MAX_FRAME_BYTES, Request, TransactionBatch};
 use tokio_util::{
     codec::Framed,
     compat::{Compat, FuturesAsyncReadCompatExt},
@@ -16,7 +16,7 @@ use crate::{
     NetworkEvent,
     address::multiaddr,
     admission::Admission,
-    behaviour::{Behaviour, transactions_topic},
+    behaviour::{Behaviour, BehaviourEvent, transactions_topic},
     identity::peer_id,
     requests::frames,
     stream::CONSENSUS,
@@ -30,7 +30,8 @@ struct Liar {
     victim: PeerId,
 }
 
-fn liar(chain: &Chain, victim: &Node) -> Liar {
+/// A swarm with a good certificate that dials the victim and knows no manners.
+fn bare_swarm(chain: &Chain, victim: &Node) -> Swarm<Behaviour> {
     let identity = chain.identity(2);
     let crls: [Vec<u8>; 0] = [];
     let admission = Admission::new(&identity.ca, &crls).expect("a CA");
@@ -39,9 +40,14 @@ fn liar(chain: &Chain, victim: &Node) -> Liar {
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(Duration::from_secs(60));
     let own = peer_id(&identity.id()).expect("a point");
     let mut swarm = Swarm::new(transport(tls), behaviour, own, config);
+    swarm.dial(multiaddr(victim.socket())).expect("it dials");
+    swarm
+}
+
+fn liar(chain: &Chain, victim: &Node) -> Liar {
+    let mut swarm = bare_swarm(chain, victim);
     let mut control = swarm.behaviour().streams.new_control();
     let incoming = control.accept(CONSENSUS).expect("the first to accept");
-    swarm.dial(multiaddr(victim.socket())).expect("it dials");
     tokio::spawn(async move { while swarm.next().await.is_some() {} });
     Liar { control, incoming, victim: peer_id(&victim.id()).expect("a point") }
 }
@@ -85,7 +91,8 @@ async fn read_frame(stream: &mut libp2p::Stream) -> Vec<u8> {
     frame
 }
 
-/// The liar connects, `misbehaves`, and both sides know why it is parted with.
+/// The liar connects and sends the head of a frame that no sound node sends; both sides know why it is
+/// parted with.
 async fn parted_with(words: &str, length: [u8; 4]) {
     let chain = Chain::new();
     let mut victim = chain.identity(1).start(&[]).await;
@@ -146,4 +153,34 @@ async fn frames_before_both_greetings_reach_nobody() {
     victim.refused("no greeting was exchanged within 10 s").await;
     assert!(victim.heard.is_empty(), "{:?}", victim.log);
     drop(theirs);
+}
+
+#[tokio::test]
+async fn gossip_and_requests_before_the_greeting_reach_nobody() {
+    let chain = Chain::new();
+    let mut victim = chain.identity(1).start(&[]).await;
+    let mut swarm = bare_swarm(&chain, &victim);
+    let to = peer_id(&victim.id()).expect("a point");
+    let topic = transactions_topic(&hello()).hash();
+    let batch = TransactionBatch { transactions: vec![vec![1].into()], trace_id: None }.encode();
+    let request = Request::Transactions(vec![]).encode();
+    let answer = tokio::time::timeout(super::PATIENCE, async {
+        loop {
+            match swarm.select_next_some().await {
+                SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. })) => {
+                    swarm.behaviour_mut().gossip.publish(topic.clone(), batch.clone()).expect("it is sent");
+                    swarm.behaviour_mut().requests.send_request(&to, request.clone());
+                }
+                SwarmEvent::Behaviour(BehaviourEvent::Requests(request_response::Event::Message {
+                    message: request_response::Message::Response { response, .. },
+                    ..
+                })) => return response,
+                _ => {}
+            }
+        }
+    });
+    assert_eq!(answer.await.expect("an answer"), Err("greet first".to_owned()));
+    tokio::spawn(async move { while swarm.next().await.is_some() {} });
+    victim.refused("no greeting was exchanged within 10 s").await;
+    assert_eq!(victim.log.len(), 1, "{:?}", victim.log);
 }

@@ -59,7 +59,11 @@ struct Node {
 
 impl Chain {
     fn new() -> Self {
-        let ca = issue_chain_ca("chain", Validity::from_now(CHAIN_CA_VALIDITY)).expect("a CA");
+        Self::named("chain")
+    }
+
+    fn named(name: &str) -> Self {
+        let ca = issue_chain_ca(name, Validity::from_now(CHAIN_CA_VALIDITY)).expect("a CA");
         let agency = issue_agency(&ca, "agency-a", Validity::from_now(AGENCY_VALIDITY)).expect("an agency");
         Self { ca, agency }
     }

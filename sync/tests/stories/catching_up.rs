@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_sync::{Divergence, Effect, Input, RequestId, SyncConfig, SyncError, SyncPhase, Syncer};
+use quorate_sync::{Divergence, Effect, Input, RequestId, SyncConfig, SyncError, SyncPhase, Syncer, Timer};
 use quorate_types::{Ed25519, Height};
 
 use crate::{
@@ -167,15 +167,23 @@ fn a_fork_below_a_certified_block_stops_the_syncer_and_nobody_is_punished() {
 /// A block with a quorum's certificate is in execution when consensus reports another one at its height.
 #[test]
 fn a_fork_between_sync_and_consensus_stops_the_syncer() {
-    let (mut syncer, blocks) = (asking_for_five(), CHAIN.range(Height(1), 5, LAST));
+    let (mut syncer, blocks) = (asking_for_five(), CHAIN.range(Height(1), 1, LAST));
     let effects = syncer.step(Input::Blocks { request: RequestId(0), peer: peer(1), blocks });
     assert!(effects.iter().any(|it| matches!(it, Effect::Apply { .. })), "{effects:?}");
+    assert_eq!(syncer.progress().in_flight, 1, "the answer was short: the rest is asked for again");
     let ours = quorate_sync::Head { hash: quorate_types::B256::repeat_byte(0xf0), ..CHAIN.head(Height(1)) };
     let effects = syncer.step(Input::Head(ours));
     assert!(
-        matches!(effects[..], [Effect::Diverged(Divergence::Fork { height: Height(1), .. })]),
+        matches!(
+            effects[..],
+            [
+                Effect::CancelTimer(Timer::Request(_)),
+                Effect::Diverged(Divergence::Fork { height: Height(1), .. })
+            ]
+        ),
         "{effects:?}"
     );
+    assert_eq!(syncer.progress().in_flight, 0);
     // What comes now is told in the progress, and changes nothing else.
     assert!(syncer.step(Input::PeerHead { peer: peer(2), height: Height(9) }).is_empty());
     assert!(syncer.step(Input::Head(CHAIN.head(Height(2)))).is_empty());
@@ -195,6 +203,18 @@ fn what_the_chain_has_passed_is_forgotten() {
     // Late news of what is known already.
     assert!(syncer.step(Input::Head(CHAIN.head(Height(2)))).is_empty());
     assert_eq!(syncer.progress().head, Height(3));
+}
+
+/// Consensus was faster than the answer.
+#[test]
+fn of_an_answer_only_what_is_still_missing_is_kept() {
+    let (mut syncer, blocks) = (asking_for_five(), CHAIN.range(Height(1), 5, LAST));
+    let _ = syncer.step(Input::Head(CHAIN.head(Height(3))));
+    let effects = syncer.step(Input::Blocks { request: RequestId(0), peer: peer(1), blocks });
+    let next =
+        effects.iter().any(|it| matches!(it, Effect::Apply { block, .. } if block.height() == Height(4)));
+    assert!(next, "{effects:?}");
+    assert_eq!(syncer.progress().buffered, 1);
 }
 
 /// A syncer on block 0 that has just asked peer 1 for blocks 1 to 5, with its first request.

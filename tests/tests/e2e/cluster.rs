@@ -3,7 +3,7 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
@@ -101,12 +101,6 @@ impl Cluster {
     /// `testnet down`.
     pub fn down(&self) {
         succeed(Command::new(node_binary()).args(["testnet", "down"]).arg(self.net()));
-    }
-
-    /// Runs the binary with the network's first node as its target.
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(node_binary());
-        command.args(arguments).env("NODE_RPC_URL", self.url(0)).output().expect("the binary runs")
     }
 
     /// The RPC address of a node.

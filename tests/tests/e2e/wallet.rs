@@ -104,7 +104,7 @@ pub async fn balance(client: &HttpClient, address: Address) -> U256 {
 /// PUSH1 0x42 PUSH1 32 PUSH0 LOG1  PUSH1 32 PUSH0 RETURN
 /// ```
 pub fn counter_code() -> Bytes {
-    let runtime = hex::hex!("36156008575f5ffd5b5f54600101805f555f52604260205fa160205ff3");
+    let runtime = hex::decode("36156008575f5ffd5b5f54600101805f555f52604260205fa160205ff3").expect("hex");
     let length = u8::try_from(runtime.len()).expect("a short contract");
     // PUSH1 length PUSH1 10 PUSH0 CODECOPY  PUSH1 length PUSH0 RETURN
     let init = [0x60, length, 0x60, 10, 0x5f, 0x39, 0x60, length, 0x5f, 0xf3];

@@ -1,0 +1,376 @@
+//! A cluster that a test drives by hand, or a script of faults by chance.
+
+use std::time::Duration;
+
+use quorate_consensus::{ReplicaConfig, Snapshot};
+use quorate_types::{B256, Bytes, Height, NodeId};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    chain::{Chain, key_number},
+    disk::{Death, Disk},
+    fault::{Fault, Script},
+    keys::Keys,
+    liar::{Habit, Liar},
+    network::{Network, Weather},
+    node::{Fuse, Node},
+    oracle::{Oracle, Violation},
+    packet::Packet,
+    queue::{Event, Queue},
+    world::{Counts, Pace, World},
+};
+
+/// More events than any run needs: beyond it something goes round in circles.
+const MAX_EVENTS: u64 = 20_000_000;
+
+/// How a cluster is set up.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// All chance comes from here.
+    pub seed: u64,
+    /// Validators.
+    pub nodes: usize,
+    /// The kind of signatures.
+    pub keys: Keys,
+    /// How the links behave at first.
+    pub weather: Weather,
+    /// How long disks and execution take.
+    pub pace: Pace,
+    /// Who lies, and how.
+    pub liars: Vec<(usize, Vec<Habit>)>,
+    /// Whether the first start finds no vote log, so that nobody trusts its own memory.
+    pub no_logs: bool,
+    /// How far each clock is ahead, seconds; nodes beyond the list are right.
+    pub clocks_ahead_s: Vec<u64>,
+    /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
+    pub gossip: bool,
+    /// The size of a transaction, bytes; what is above a proposal's share of raw bytes must be fetched.
+    pub transaction_bytes: usize,
+    /// Whether to write down what happens.
+    pub trace: bool,
+}
+
+impl ClusterConfig {
+    /// Honest nodes on good links.
+    #[must_use]
+    pub const fn fair(seed: u64, nodes: usize) -> Self {
+        Self {
+            seed,
+            nodes,
+            keys: Keys::Hashed,
+            weather: Weather::FAIR,
+            pace: Pace::FAIR,
+            liars: Vec::new(),
+            no_logs: false,
+            clocks_ahead_s: Vec::new(),
+            gossip: true,
+            transaction_bytes: 16,
+            trace: false,
+        }
+    }
+}
+
+/// The timer of view 0 in every simulated chain.
+pub const BASE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Nodes, links and time.
+pub struct Cluster {
+    world: World,
+    nodes: Vec<Node>,
+    /// Who never comes back.
+    gone: Vec<bool>,
+    transaction_bytes: usize,
+    events: u64,
+    transactions: u64,
+}
+
+impl Cluster {
+    /// All nodes down, at time zero.
+    #[must_use]
+    pub fn new(config: ClusterConfig) -> Self {
+        let chain = Chain::new(config.nodes, config.keys);
+        let ids: Vec<NodeId> = chain.validators.members().iter().map(|member| member.key).collect();
+        let liars = config.liars.iter().map(|(index, _)| ids[*index]).collect();
+        let mut signers: Vec<_> =
+            (0..config.nodes).map(|index| config.keys.signer(key_number(index))).collect();
+        signers.sort_by_key(|signer| signer.id());
+        let nodes = signers.into_iter().enumerate().map(|(index, signer)| {
+            let habits = config.liars.iter().find(|(liar, _)| *liar == index).map(|(_, habits)| habits);
+            let mut disk = Disk::default();
+            if config.no_logs {
+                disk.wipe();
+            }
+            Node {
+                index,
+                id: ids[index],
+                signer,
+                config: replica_config(ids[index]),
+                clock_ahead_s: config.clocks_ahead_s.get(index).copied().unwrap_or(0),
+                disk,
+                process: None,
+                liar: habits.map(|habits| Liar::new(habits, config.nodes)),
+                fuse: None,
+            }
+        });
+        let nodes = nodes.collect();
+        let world = World {
+            chain,
+            queue: Queue::default(),
+            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            network: Network::new(config.nodes, config.weather),
+            pace: config.pace,
+            oracle: Oracle::new(liars),
+            counts: Counts::default(),
+            lives: vec![0; config.nodes],
+            trace: config.trace.then(Vec::new),
+            gossip: config.gossip,
+            ids,
+        };
+        let (gone, transaction_bytes) = (vec![false; config.nodes], config.transaction_bytes);
+        Self { world, nodes, gone, transaction_bytes, events: 0, transactions: 0 }
+    }
+
+    /// A fair cluster of honest nodes, all of them running.
+    #[must_use]
+    pub fn running(seed: u64, nodes: usize) -> Self {
+        let mut cluster = Self::new(ClusterConfig::fair(seed, nodes));
+        cluster.start_all();
+        cluster
+    }
+
+    /// Has the faults of a script happen at their times, counted from now.
+    pub fn schedule(&mut self, script: Script) {
+        for (after, fault) in script {
+            self.world.queue.push(after, Event::Fault(fault));
+        }
+    }
+
+    /// Has something go wrong now.
+    pub fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::Start(node) => self.start(node),
+            Fault::Crash { node, death, after } if after == 0 => {
+                self.nodes[node].crash(death, &mut self.world);
+            }
+            Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
+            Fault::Wipe(node) => self.wipe(node),
+            Fault::Partition(side) => self.world.network.partition(&side),
+            Fault::Cut { from, to } => self.world.network.cut(from, to),
+            Fault::Mend => self.world.network.mend(),
+            Fault::Weather(weather) => self.world.network.weather = weather,
+            Fault::Inject(node) => self.inject(node),
+        }
+    }
+
+    /// Starts a node, unless it runs; those that run greet it.
+    pub fn start(&mut self, node: usize) {
+        self.nodes[node].fuse = None;
+        if self.nodes[node].is_running() || self.gone[node] {
+            return;
+        }
+        self.nodes[node].start(&mut self.world);
+        for other in self.world.others(node) {
+            if self.nodes[other].is_running() {
+                self.world.send(node, other, &Packet::Hello);
+                self.world.send(other, node, &Packet::Hello);
+            }
+        }
+    }
+
+    /// Starts all that do not run.
+    pub fn start_all(&mut self) {
+        (0..self.nodes.len()).for_each(|node| self.start(node));
+    }
+
+    /// Ends a process now.
+    pub fn crash(&mut self, node: usize, death: Death) {
+        self.suffer(Fault::Crash { node, death, after: 0 });
+    }
+
+    /// Ends a process that nobody will start again.
+    pub fn bury(&mut self, node: usize) {
+        self.crash(node, Death::PowerCut);
+        self.gone[node] = true;
+    }
+
+    /// Deletes the data folder of a stopped node. Only once each other node has a block on disk: a node that loses
+    /// its folder in a chain's first moments cannot know that the chain has begun.
+    fn wipe(&mut self, node: usize) {
+        let begun = self.nodes.iter().all(|it| it.index == node || it.disk.durable() > Height::ZERO);
+        if begun && !self.nodes[node].is_running() {
+            self.world.note(node, || "loses its data folder".to_owned());
+            self.nodes[node].disk.wipe();
+        }
+    }
+
+    /// A client sends a new transaction to a node, which loses it when it does not run.
+    pub fn inject(&mut self, node: usize) {
+        self.transactions += 1;
+        let salt: u64 = self.world.rng.random();
+        let mut raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
+        raw.resize(self.transaction_bytes.max(raw.len()), 0);
+        self.nodes[node].inject(Bytes::from(raw), &mut self.world);
+    }
+
+    /// The network is good again, every fault is over, and all that is down starts.
+    pub fn heal(&mut self) {
+        self.world.queue.forget_faults();
+        self.world.network.mend();
+        self.world.network.weather = Weather::FAIR;
+        self.world.pace = Pace::FAIR;
+        self.start_all();
+    }
+
+    /// Lets events happen until the predicate holds, something is violated, or `limit` has passed; `true` when
+    /// the predicate held.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let until = self.now() + limit;
+        loop {
+            if self.violation().is_some() {
+                return false;
+            }
+            if done(self) {
+                return true;
+            }
+            let Some(event) = self.world.queue.pop(until) else { return false };
+            self.happen(event);
+        }
+    }
+
+    /// Lets events happen for some time.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    fn happen(&mut self, event: Event) {
+        self.events += 1;
+        if self.events > MAX_EVENTS {
+            let now = self.now();
+            self.world.oracle.accuse(now, None, format!("more than {MAX_EVENTS} events"));
+        }
+        match event {
+            Event::Arrival { to, from, life, packet } => {
+                if self.world.lives[to] == life && !self.world.network.is_cut(from, to) {
+                    self.nodes[to].on_packet(from, packet, &mut self.world);
+                }
+            }
+            Event::Wake { node, life, what } => {
+                if self.world.lives[node] == life {
+                    self.nodes[node].on_wake(what, &mut self.world);
+                }
+            }
+            Event::Fault(fault) => self.suffer(fault),
+        }
+    }
+
+    /// Virtual time since the beginning.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.world.now()
+    }
+
+    /// The first thing that was wrong.
+    #[must_use]
+    pub fn violation(&self) -> Option<&Violation> {
+        self.world.oracle.violation()
+    }
+
+    /// Notes a violation that only the whole run shows.
+    pub(crate) fn accuse(&mut self, what: String) {
+        let now = self.now();
+        self.world.oracle.accuse(now, None, what);
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none: never.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Whether a node lies.
+    #[must_use]
+    pub fn is_honest(&self, node: usize) -> bool {
+        self.nodes[node].is_honest()
+    }
+
+    /// The nodes that neither lie nor are gone for good.
+    pub fn honest(&self) -> impl Iterator<Item = usize> + '_ {
+        let there = |node: &&Node| node.is_honest() && !self.gone[node.index];
+        self.nodes.iter().filter(there).map(|node| node.index)
+    }
+
+    /// The last block that a node decided.
+    #[must_use]
+    pub fn head(&self, node: usize) -> Height {
+        self.nodes[node].disk.tip()
+    }
+
+    /// The last height that any honest node decided.
+    #[must_use]
+    pub fn highest(&self) -> Height {
+        self.world.oracle.highest()
+    }
+
+    /// The hash of the block that a node decided at a height.
+    #[must_use]
+    pub fn decided(&self, node: usize, height: Height) -> Option<B256> {
+        self.nodes[node].disk.block(height).map(|it| it.block.hash())
+    }
+
+    /// How many transactions wait at a node.
+    #[must_use]
+    pub fn waiting(&self, node: usize) -> usize {
+        self.nodes[node].process.as_ref().map_or(0, |process| process.pool.len())
+    }
+
+    /// Whether a node runs.
+    #[must_use]
+    pub fn is_running(&self, node: usize) -> bool {
+        self.nodes[node].is_running()
+    }
+
+    /// A running replica as an operator sees it.
+    #[must_use]
+    pub fn snapshot(&self, node: usize) -> Option<Snapshot> {
+        self.nodes[node].process.as_ref().map(|process| process.replica.snapshot())
+    }
+
+    /// Which node has this key.
+    #[must_use]
+    pub fn index_of(&self, id: &NodeId) -> Option<usize> {
+        self.world.index_of(id)
+    }
+
+    /// Steps of all replicas, and packets on all links, so far.
+    #[must_use]
+    pub const fn effort(&self) -> (u64, u64) {
+        (self.world.counts.steps, self.world.counts.packets)
+    }
+
+    /// What was written down.
+    #[must_use]
+    pub fn trace(&self) -> &[String] {
+        self.world.trace.as_deref().unwrap_or_default()
+    }
+
+    /// The randomness, for scripts that are made as they go.
+    pub(crate) const fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.world.rng
+    }
+}
+
+fn replica_config(me: NodeId) -> ReplicaConfig {
+    ReplicaConfig {
+        me,
+        base_timeout: BASE_TIMEOUT,
+        min_block_interval: Duration::from_millis(50),
+        empty_block_interval: None,
+    }
+}

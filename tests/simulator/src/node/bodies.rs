@@ -1,0 +1,184 @@
+//! Blocks on their way to a verdict: built, assembled from the pool or fetched, executed.
+
+use std::{sync::Arc, time::Duration};
+
+use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Verdict};
+use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason};
+
+use super::Node;
+use crate::{
+    chain::{self, MAX_AHEAD_S, judge, key_number},
+    packet::Packet,
+    queue::Wake,
+    world::World,
+};
+
+/// How long one neighbour is given to answer.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often is asked before the body counts as unavailable.
+const MAX_ASKED: usize = 6;
+
+/// A block under check.
+#[derive(Debug)]
+pub(super) struct Check {
+    /// Tells an answer to this check from one to an earlier check of the same block.
+    number: u64,
+    fresh: bool,
+    sources: Vec<usize>,
+    asked: usize,
+    block: Option<Arc<Block>>,
+}
+
+impl Node {
+    /// A check supersedes an unfinished one of the same block.
+    pub(super) fn check(&mut self, block_hash: B256, source: BlockSource, fresh: bool, world: &mut World) {
+        let Some(process) = &mut self.process else { return };
+        let number = process.number();
+        let everyone: Vec<usize> = world.others(self.index).collect();
+        let known = process.bodies.get(&block_hash).cloned();
+        let (content, sources) = match source {
+            BlockSource::Block(block) => (Some(block), everyone),
+            BlockSource::Proposal(proposal) => {
+                let leader = world.index_of(&proposal.propose.signer);
+                let content = known.or_else(|| assemble(&proposal, &process.pool));
+                (content, leader.into_iter().filter(|it| *it != self.index).chain(everyone).collect())
+            }
+            BlockSource::Peers(ids) => {
+                let holders: Vec<usize> = ids.iter().filter_map(|id| world.index_of(id)).collect();
+                (known, if holders.is_empty() { everyone } else { holders })
+            }
+        };
+        let check = Check { number, fresh, sources, asked: 0, block: None };
+        process.checks.insert(block_hash, check);
+        match content {
+            Some(block) if block.is_body_bound() => self.on_content(block_hash, block, world),
+            Some(_) => self.answer(block_hash, Verdict::Mismatched),
+            None => self.ask_for_body(block_hash, number, world),
+        }
+    }
+
+    pub(super) fn ask_for_body(&mut self, block_hash: B256, number: u64, world: &mut World) {
+        let Some(process) = &mut self.process else { return };
+        let Some(check) = process.checks.get_mut(&block_hash) else { return };
+        if check.number != number || check.block.is_some() {
+            return;
+        }
+        if check.asked == MAX_ASKED || check.sources.is_empty() {
+            self.answer(block_hash, Verdict::Unavailable);
+            return;
+        }
+        let to = check.sources[check.asked % check.sources.len()];
+        check.asked += 1;
+        world.send(self.index, to, &Packet::GetBody(block_hash));
+        world.wake(self.index, ASK_AGAIN, Wake::AskAgain { block_hash, number });
+    }
+
+    /// A body that somebody sent; anything but what was asked for is ignored.
+    pub(super) fn on_body(&mut self, block: &Arc<Block>, world: &mut World) {
+        let block_hash = block.hash();
+        let awaited = self
+            .process
+            .as_ref()
+            .and_then(|process| process.checks.get(&block_hash))
+            .is_some_and(|check| check.block.is_none());
+        if awaited && block.is_body_bound() {
+            self.on_content(block_hash, block.clone(), world);
+        }
+    }
+
+    fn on_content(&mut self, block_hash: B256, block: Arc<Block>, world: &mut World) {
+        let clock_s = self.clock_s(world.now());
+        let Some(process) = &mut self.process else { return };
+        let Some(check) = process.checks.get_mut(&block_hash) else { return };
+        let ahead_s = block.header().timestamp.saturating_sub(clock_s + MAX_AHEAD_S);
+        let wait = if check.fresh { Duration::from_secs(ahead_s) } else { Duration::ZERO };
+        check.block = Some(block);
+        world.wake(self.index, wait, Wake::Execute { block_hash, number: check.number });
+    }
+
+    pub(super) fn execute(&mut self, block_hash: B256, number: u64, world: &mut World) {
+        let Some(process) = &mut self.process else { return };
+        if process.checks.get(&block_hash).is_some_and(|check| check.number == number) {
+            self.input(Input::Executing(block_hash));
+            let delay = world.take_time(world.pace.execution);
+            world.wake(self.index, delay, Wake::Executed { block_hash, number });
+        }
+    }
+
+    pub(super) fn on_executed(&mut self, block_hash: B256, number: u64, world: &mut World) {
+        let Some(check) = self.process.as_ref().and_then(|process| process.checks.get(&block_hash)) else {
+            return;
+        };
+        let Some(block) = check.block.clone().filter(|_| check.number == number) else { return };
+        let verdict = self.verdict(&block, world);
+        if let (Verdict::Valid(_), Some(process)) = (&verdict, &mut self.process) {
+            process.bodies.insert(block_hash, block);
+        }
+        self.answer(block_hash, verdict);
+    }
+
+    fn verdict(&self, block: &Arc<Block>, world: &World) -> Verdict {
+        let Some(process) = &self.process else { return Verdict::Unavailable };
+        let invalid = |(reason, roots)| Verdict::Invalid { reason, roots };
+        let Some(parent) = block.height().previous().and_then(|height| self.header(height, world)) else {
+            return invalid((RejectReason::Header, None));
+        };
+        if let Err(why) = judge(&parent, block) {
+            return invalid(why);
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let again = |hash: &B256| process.included.get(hash).is_some_and(|at| *at < block.height());
+        if block.transaction_hashes().iter().any(|hash| again(hash) || !seen.insert(*hash)) {
+            return invalid((RejectReason::Transaction, None));
+        }
+        Verdict::Valid(Candidate { block: block.clone(), next_validators: world.chain.validators.clone() })
+    }
+
+    fn answer(&mut self, block_hash: B256, verdict: Verdict) {
+        if let Some(process) = &mut self.process {
+            process.checks.remove(&block_hash);
+        }
+        self.input(Input::Checked { block_hash, verdict });
+    }
+
+    pub(super) fn header(&self, height: Height, world: &World) -> Option<Header> {
+        if height == Height::ZERO {
+            return Some(world.chain.genesis.header().clone());
+        }
+        self.disk.block(height).map(|it| it.block.header().clone())
+    }
+
+    pub(super) fn on_built(&mut self, plan: BuildPlan, world: &mut World) {
+        let candidate = self.build(plan, world);
+        let Some(process) = &mut self.process else { return };
+        if let Some(Candidate { block, .. }) = &candidate {
+            process.bodies.insert(block.hash(), block.clone());
+        } else {
+            process.told_work = None;
+        }
+        self.input(Input::Built { plan, candidate });
+        self.tell_work();
+    }
+
+    fn build(&self, plan: BuildPlan, world: &World) -> Option<Candidate> {
+        let parent = plan.height.previous().and_then(|height| self.header(height, world))?;
+        let transactions: Vec<Bytes> = self.process.as_ref()?.pool.oldest(chain::room(plan.gas_shift));
+        if transactions.is_empty() && !plan.may_be_empty {
+            return None;
+        }
+        let clock_s = self.clock_s(world.now());
+        let block = Arc::new(chain::seal(&parent, transactions, key_number(self.index), clock_s));
+        Some(Candidate { block, next_validators: world.chain.validators.clone() })
+    }
+}
+
+/// The block of a compact proposal, when all of it is at hand.
+fn assemble(proposal: &Proposal, pool: &crate::pool::Pool) -> Option<Arc<Block>> {
+    let raw = |(index, hash): (usize, &B256)| {
+        let place = |it: &u32| usize::try_from(*it) == Ok(index);
+        let sent = proposal.prefilled.iter().find(|(it, _)| place(it)).map(|(_, raw)| raw);
+        sent.or_else(|| pool.get(hash)).cloned()
+    };
+    let transactions: Option<Vec<Bytes>> = proposal.transaction_hashes.iter().enumerate().map(raw).collect();
+    Some(Arc::new(Block::new(proposal.header.clone(), transactions?)))
+}

@@ -1,0 +1,103 @@
+//! Decided blocks: written when the replica decides, fetched when the others went on without this node.
+
+use std::{sync::Arc, time::Duration};
+
+use quorate_consensus::{Candidate, Input};
+use quorate_types::{Block, CommitCertificate, Height, NodeId};
+
+use super::Node;
+use crate::{
+    chain::judge,
+    packet::{DecidedBlock, Packet, short},
+    queue::Wake,
+    world::World,
+};
+
+/// How long the answer to a request for blocks is waited for.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+impl Node {
+    pub(super) fn decide(&mut self, candidate: Candidate, certificate: CommitCertificate, world: &mut World) {
+        let decided = DecidedBlock { block: candidate.block, certificate };
+        let height = decided.block.height();
+        let hash = decided.block.hash();
+        world.note(self.index, || {
+            format!("decides h{height} v{} {}", decided.certificate.view(), short(&hash))
+        });
+        if self.append(decided, world) {
+            let delay = world.take_time(world.pace.blocks);
+            world.wake(self.index, delay, Wake::BlocksSynced { height, by_sync: false });
+        } else if self.disk.durable() >= height {
+            // The sync was faster.
+            self.input(Input::Durable(height));
+        }
+    }
+
+    /// Writes a decided block behind the last one; `false` when it is there already.
+    fn append(&mut self, decided: DecidedBlock, world: &mut World) -> bool {
+        if self.is_honest() {
+            let truth = world.oracle.on_decided(&decided, &world.chain);
+            world.require(self.index, truth);
+        }
+        let block = decided.block.clone();
+        let new = self.disk.write_block(decided);
+        if new {
+            self.note_included(&block);
+        }
+        new
+    }
+
+    fn note_included(&mut self, block: &Block) {
+        let Some(process) = &mut self.process else { return };
+        let hashes = block.transaction_hashes();
+        process.pool.remove(&hashes);
+        process.included.extend(hashes.into_iter().map(|hash| (hash, block.height())));
+    }
+
+    pub(super) fn on_blocks_synced(&mut self, height: Height, by_sync: bool, world: &mut World) {
+        self.disk.sync_blocks(height);
+        let head = self.head(world);
+        let Some(process) = &mut self.process else { return };
+        process.guard.release(head.height);
+        process.bodies.retain(|_, block| block.height() > head.height);
+        self.input(if by_sync { Input::Synced(head) } else { Input::Durable(height) });
+    }
+
+    pub(super) fn ask_for_blocks(&mut self, height: Height, from: NodeId, world: &mut World) {
+        let (tip, now) = (self.disk.tip(), world.now());
+        let Some(process) = &mut self.process else { return };
+        if let Some(from) = world.index_of(&from).filter(|_| height > tip && now >= process.syncing_until) {
+            process.syncing_until = now + PATIENCE;
+            world.send(self.index, from, &Packet::GetBlocks(tip.next()));
+        }
+    }
+
+    /// Blocks that others decided: each needs its own certificate (faults.md, unsigned-empty-block).
+    pub(super) fn on_blocks(&mut self, blocks: &Arc<Vec<DecidedBlock>>, world: &mut World) {
+        let (mut last, tip) = (None, self.disk.tip());
+        for decided in blocks.iter().skip_while(|it| it.block.height() <= tip) {
+            if !self.is_next(decided, world) || !self.append(decided.clone(), world) {
+                break;
+            }
+            last = Some(decided.block.height());
+        }
+        if let Some(process) = &mut self.process {
+            process.syncing_until = Duration::ZERO;
+        }
+        if let Some(height) = last {
+            world.note(self.index, || format!("synced up to h{height}"));
+            let delay = world.take_time(world.pace.blocks);
+            world.wake(self.index, delay, Wake::BlocksSynced { height, by_sync: true });
+        }
+    }
+
+    fn is_next(&self, decided: &DecidedBlock, world: &World) -> bool {
+        let DecidedBlock { block, certificate } = decided;
+        let proven = (certificate.height(), certificate.block_hash()) == (block.height(), block.hash())
+            && certificate
+                .verify(&world.chain.domain, &world.chain.validators, &*world.chain.verifier)
+                .is_ok();
+        let parent = self.header(self.disk.tip(), world);
+        proven && block.is_body_bound() && parent.is_some_and(|parent| judge(&parent, block).is_ok())
+    }
+}

@@ -1,0 +1,141 @@
+//! The interpreter of effects: one exhaustive match.
+
+use std::{sync::Arc, time::Duration};
+
+use quorate_consensus::{Effect, Timer};
+use quorate_types::{Decided, Height, Message, NodeId, Signed, Status, ValidatorSet};
+
+use super::{Node, START_S};
+use crate::{
+    oracle::Oracle,
+    packet::{Packet, describe},
+    queue::Wake,
+    world::World,
+};
+
+/// How many transactions are shared at once: what 64 KiB hold of small ones (R14).
+const MAX_SHARED: usize = 256;
+
+impl Node {
+    pub(super) fn perform(&mut self, effect: Effect, world: &mut World) {
+        match effect {
+            Effect::Enter { height, validators } => self.enter(height, &validators, world),
+            Effect::Vote(batch) => self.begin_vote(batch, world),
+            Effect::Reject(reject) => {
+                let reject = self.signed(reject, world);
+                self.say(&Message::Reject(reject), world);
+            }
+            Effect::AnnounceStatus { height, view, head_hash, in_view_change } => {
+                let clock_ms = self.clock_ms(world.now());
+                let status = self.signed(Status { height, view, head_hash, clock_ms, in_view_change }, world);
+                self.say(&Message::Status(status), world);
+            }
+            Effect::Broadcast(message) => self.say(&message, world),
+            Effect::Relay { message, from } => self.relay(message, from, world),
+            Effect::SendDecided { to, height } => self.send_decided(to, height, world),
+            Effect::SetTimer(timer, after) => self.set_timer(timer, after, world),
+            Effect::CancelTimer(timer) => {
+                self.process.as_mut().and_then(|process| process.timers.remove(&timer));
+            }
+            Effect::Build(plan) => {
+                let delay = world.take_time(world.pace.execution);
+                world.wake(self.index, delay, Wake::Built(plan));
+            }
+            Effect::Check { block_hash, source, fresh } => self.check(block_hash, source, fresh, world),
+            Effect::ShareWork => self.share_work(world),
+            Effect::Decide { candidate, certificate } => self.decide(candidate, certificate, world),
+            Effect::Sync { height, from } => self.ask_for_blocks(height, from, world),
+            Effect::Report(evidence) => {
+                let truth = world.oracle.on_evidence(&evidence);
+                world.require(self.index, truth);
+            }
+            Effect::Alarm(alarm) => {
+                if self.is_honest() {
+                    world.require(self.index, Err(Oracle::on_alarm(&alarm)));
+                }
+            }
+        }
+    }
+
+    /// A height begins: what waited for it can be checked now.
+    fn enter(&mut self, height: Height, validators: &ValidatorSet, world: &mut World) {
+        debug_assert_eq!(*validators, *world.chain.validators, "sets do not change yet");
+        world.note(self.index, || format!("enters h{height}"));
+        let Some(process) = &mut self.process else { return };
+        let early = process.early.take(height);
+        process.told_work = None;
+        for (from, message) in early {
+            if let Some(from) = world.index_of(&from) {
+                let packet = Packet::Consensus(Arc::new(message));
+                process.inbox.push_back(super::Incoming::Packet { from, packet });
+            }
+        }
+        self.tell_work();
+    }
+
+    fn signed<S: quorate_types::Signable>(&self, statement: S, world: &World) -> Signed<S> {
+        Signed::sign(statement, &world.chain.domain, &*self.signer).expect("a key in memory signs")
+    }
+
+    /// Sends an own message to all; a liar says what it likes.
+    pub(super) fn say(&mut self, message: &Message, world: &mut World) {
+        if let Some(liar) = &mut self.liar {
+            for (to, message) in liar.speak(message, &*self.signer, world) {
+                world.send(self.index, to, &Packet::Consensus(Arc::new(message)));
+            }
+            return;
+        }
+        if let Some(statement) = super::statement_of(message) {
+            let truth = world.oracle.on_sent(self.index, &statement);
+            world.require(self.index, truth);
+        }
+        if !matches!(message, Message::Status(_)) {
+            world.note(self.index, || format!("sends {}", describe(message)));
+        }
+        let packet = World::consensus(message.clone());
+        for to in world.others(self.index) {
+            if self.crash_point(world) {
+                return;
+            }
+            world.send(self.index, to, &packet);
+        }
+    }
+
+    fn relay(&self, message: Message, from: NodeId, world: &mut World) {
+        if self.liar.as_ref().is_some_and(crate::liar::Liar::is_mute) {
+            return;
+        }
+        let packet = World::consensus(message);
+        for to in world.others(self.index).filter(|to| world.ids[*to] != from).collect::<Vec<_>>() {
+            world.send(self.index, to, &packet);
+        }
+    }
+
+    fn send_decided(&self, to: NodeId, height: Height, world: &mut World) {
+        let (Some(to), Some(decided)) = (world.index_of(&to), self.disk.block(height)) else { return };
+        let lie = self.liar.as_ref().and_then(|liar| liar.body(&decided.block.hash(), Some(&decided.block)));
+        let block = Some(lie.unwrap_or_else(|| decided.block.clone()));
+        let message = Message::Decided(Decided { certificate: decided.certificate.clone(), block });
+        world.send(self.index, to, &World::consensus(message));
+    }
+
+    fn set_timer(&mut self, timer: Timer, after: Duration, world: &mut World) {
+        let Some(process) = &mut self.process else { return };
+        let number = process.number();
+        process.timers.insert(timer, number);
+        world.wake(self.index, after, Wake::Timer(timer, number));
+    }
+
+    fn share_work(&self, world: &mut World) {
+        let Some(process) = &self.process else { return };
+        let transactions = process.pool.oldest(MAX_SHARED);
+        if !transactions.is_empty() {
+            world.send_to_all(self.index, &Packet::Transactions(Arc::new(transactions)));
+        }
+    }
+
+    fn clock_ms(&self, now: Duration) -> u64 {
+        let now_ms = u64::try_from(now.as_millis()).expect("runs are short");
+        (START_S + self.clock_ahead_s) * 1000 + now_ms
+    }
+}

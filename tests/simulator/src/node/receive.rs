@@ -1,0 +1,105 @@
+//! The way of a packet: what is checked against which set, and what waits for its height.
+
+use std::sync::Arc;
+
+use quorate_consensus::Input;
+use quorate_types::{Bytes, Height, Message, keccak256};
+
+use super::Node;
+use crate::{
+    packet::{Packet, describe},
+    world::World,
+};
+
+/// Decided blocks in one answer.
+const MAX_BLOCKS: usize = 16;
+
+impl Node {
+    /// Takes a packet; an input for the replica comes of it, or not.
+    pub(super) fn receive(&mut self, from: usize, packet: Packet, world: &mut World) -> Option<Input> {
+        let is_status = |it: &Arc<Message>| matches!(**it, Message::Status(_));
+        if !matches!(&packet, Packet::Consensus(message) if is_status(message)) {
+            world.note(self.index, || format!("   <- n{from} {}", packet.describe()));
+        }
+        match packet {
+            Packet::Hello => Some(Input::PeerConnected),
+            Packet::Consensus(message) => self.receive_message(from, &message, world),
+            Packet::Transactions(transactions) => {
+                self.take_transactions(&transactions);
+                None
+            }
+            Packet::GetBody(hash) => {
+                self.serve_body(from, &hash, world);
+                None
+            }
+            Packet::Body(block) => {
+                self.on_body(&block, world);
+                None
+            }
+            Packet::GetBlocks(height) => {
+                self.serve_blocks(from, height, world);
+                None
+            }
+            Packet::Blocks(blocks) => {
+                self.on_blocks(&blocks, world);
+                None
+            }
+        }
+    }
+
+    fn receive_message(&mut self, from: usize, message: &Arc<Message>, world: &mut World) -> Option<Input> {
+        if let Some(liar) = &mut self.liar {
+            liar.listen(message, world);
+            if message.signer() == Some(self.id) {
+                // Its replica would stop for good at the sight of its own lies.
+                return None;
+            }
+        }
+        let process = self.process.as_mut()?;
+        let neighbour = world.ids[from];
+        let (height, current) = (message.height(), process.replica.height());
+        if height > current && !matches!(**message, Message::Status(_)) {
+            if height == current.next() {
+                process.early.hold(height, neighbour, (**message).clone());
+                return None;
+            }
+            return Some(Input::Ahead { height, from: neighbour });
+        }
+        match (**message).clone().verify(world.chain.context()) {
+            Ok(verified) => Some(Input::Message { message: verified, from: neighbour }),
+            Err(error) => {
+                world.note(self.index, || format!("drops {} from n{from}: {error}", describe(message)));
+                None
+            }
+        }
+    }
+
+    fn take_transactions(&mut self, transactions: &[Bytes]) {
+        let Some(process) = &mut self.process else { return };
+        for raw in transactions {
+            if !process.included.contains_key(&keccak256(raw)) {
+                process.pool.add(raw.clone());
+            }
+        }
+        self.tell_work();
+    }
+
+    fn serve_body(&self, to: usize, hash: &quorate_types::B256, world: &mut World) {
+        if self.liar.as_ref().is_some_and(crate::liar::Liar::is_mute) {
+            return;
+        }
+        let Some(process) = &self.process else { return };
+        let block = process.bodies.get(hash).or_else(|| self.disk.block_by_hash(hash)).cloned();
+        let lie = self.liar.as_ref().and_then(|liar| liar.body(hash, block.as_ref()));
+        if let Some(block) = lie.or(block) {
+            world.send(self.index, to, &Packet::Body(block));
+        }
+    }
+
+    fn serve_blocks(&self, to: usize, height: Height, world: &mut World) {
+        let blocks = self.disk.blocks_from(height, MAX_BLOCKS);
+        if !blocks.is_empty() && self.is_running() {
+            world.send(self.index, to, &Packet::Blocks(Arc::new(blocks.to_vec())));
+        }
+    }
+}

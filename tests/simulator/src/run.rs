@@ -1,0 +1,132 @@
+//! One seed, from the first fault to the last block.
+
+use std::time::Duration;
+
+use quorate_types::Height;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    Cluster, ClusterConfig, Death, Keys, Scenario, Violation, cluster::BASE_TIMEOUT, fault::Fault,
+    network::between, scenario::Ending,
+};
+
+/// How many blocks must come once everything is well again.
+const BLOCKS_AFTER: u64 = 3;
+/// In how many base timeouts they must come: the timers of the views that the faults led to must run out first.
+const PATIENCE_TIMEOUTS: u32 = 150;
+/// Between two transactions after the faults.
+const CLIENT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Validators.
+    pub nodes: usize,
+    /// Liars; `None`: as the scenario likes, never more than the set tolerates.
+    pub byzantine: Option<usize>,
+    /// The mixture of faults.
+    pub scenario: Scenario,
+    /// The kind of signatures.
+    pub keys: Keys,
+    /// Whether to write down what happens.
+    pub trace: bool,
+}
+
+/// What came of one seed.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// What was wrong, if anything.
+    pub violation: Option<Violation>,
+    /// The last decided height.
+    pub blocks: Height,
+    /// Steps of all replicas.
+    pub steps: u64,
+    /// Virtual time in all.
+    pub time: Duration,
+    /// Virtual time from the end of the faults to the third block after it, at the last node.
+    pub recovery: Duration,
+    /// What was written down.
+    pub trace: Vec<String>,
+}
+
+/// Runs one seed.
+#[must_use]
+pub fn run(seed: u64, setup: &Setup) -> Outcome {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let plan = setup.scenario.plan(&mut rng, setup.nodes, setup.byzantine);
+    let mut cluster = Cluster::new(ClusterConfig {
+        seed: rng.random(),
+        nodes: setup.nodes,
+        keys: setup.keys,
+        weather: plan.weather,
+        pace: plan.pace,
+        liars: plan.liars,
+        no_logs: plan.no_logs,
+        clocks_ahead_s: Vec::new(),
+        gossip: plan.gossip,
+        transaction_bytes: plan.transaction_bytes,
+        trace: setup.trace,
+    });
+    cluster.schedule(plan.script);
+    cluster.run_for(plan.length);
+    let healed = cluster.now();
+    recover(&mut cluster, plan.ending);
+    Outcome {
+        seed,
+        violation: cluster.violation().cloned(),
+        blocks: cluster.highest(),
+        steps: cluster.effort().0,
+        time: cluster.now(),
+        recovery: cluster.now().saturating_sub(healed),
+        trace: cluster.trace().to_vec(),
+    }
+}
+
+/// After the faults: every honest node must get on, and every transaction that waits at one must be decided.
+fn recover(cluster: &mut Cluster, ending: Ending) {
+    if ending.blackout {
+        (0..cluster.len()).for_each(|node| cluster.crash(node, Death::PowerCut));
+    }
+    if let Some(node) = ending.gone {
+        cluster.bury(node);
+    }
+    cluster.heal();
+    let client = ending.lone_client.filter(|client| cluster.honest().any(|node| node == *client));
+    let patience = BASE_TIMEOUT * PATIENCE_TIMEOUTS;
+    let deadline = cluster.now() + patience;
+    let target = Height(cluster.highest().0 + BLOCKS_AFTER);
+    let reached = |cluster: &Cluster| cluster.honest().all(|node| cluster.head(node) >= target);
+    while !reached(cluster) && cluster.now() < deadline && cluster.violation().is_none() {
+        let nodes = cluster.len();
+        let node = client.unwrap_or_else(|| cluster.rng().random_range(0..nodes));
+        cluster.suffer(Fault::Inject(node));
+        let pause = between(cluster.rng(), CLIENT_PAUSE.0, CLIENT_PAUSE.1);
+        cluster.run_until(pause, reached);
+    }
+    let drained = |cluster: &Cluster| {
+        let highest = cluster.highest();
+        cluster.honest().all(|node| cluster.waiting(node) == 0 && cluster.head(node) == highest)
+    };
+    let left = deadline.saturating_sub(cluster.now());
+    if !cluster.run_until(left, |cluster| reached(cluster) && drained(cluster)) {
+        let report = stall_report(cluster, target);
+        cluster.accuse(report);
+    }
+}
+
+fn stall_report(cluster: &Cluster, target: Height) -> String {
+    let nodes = cluster.honest().map(|node| {
+        let state = cluster.snapshot(node).map(|it| format!("v{} {:?}", it.view, it.phase));
+        format!(
+            "n{node} h{} {} with {} waiting",
+            cluster.head(node),
+            state.unwrap_or_else(|| "down".to_owned()),
+            cluster.waiting(node)
+        )
+    });
+    let nodes: Vec<String> = nodes.collect();
+    format!("STALLED: height {target} was to be reached: {}", nodes.join("; "))
+}

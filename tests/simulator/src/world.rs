@@ -1,0 +1,115 @@
+//! What all nodes share: time, chance, the links, and the eye that sees everything.
+
+use std::{sync::Arc, time::Duration};
+
+use quorate_types::NodeId;
+use rand_chacha::ChaCha8Rng;
+
+use crate::{
+    chain::Chain,
+    network::{Network, between},
+    oracle::Oracle,
+    packet::Packet,
+    queue::{Event, Queue, Wake},
+};
+
+/// How long a node's own work takes: each time something between two bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Syncing the vote log.
+    pub log: (Duration, Duration),
+    /// Syncing a block record.
+    pub blocks: (Duration, Duration),
+    /// Executing or building a block.
+    pub execution: (Duration, Duration),
+}
+
+impl Pace {
+    /// A good disk and light blocks.
+    pub const FAIR: Self = Self {
+        log: (Duration::from_micros(200), Duration::from_millis(2)),
+        blocks: (Duration::from_micros(500), Duration::from_millis(4)),
+        execution: (Duration::from_millis(1), Duration::from_millis(10)),
+    };
+}
+
+/// Counts for the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) steps: u64,
+    pub(crate) packets: u64,
+}
+
+/// Everything outside the nodes.
+pub(crate) struct World {
+    pub(crate) chain: Chain,
+    pub(crate) ids: Vec<NodeId>,
+    pub(crate) queue: Queue,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) network: Network,
+    pub(crate) pace: Pace,
+    pub(crate) oracle: Oracle,
+    pub(crate) counts: Counts,
+    /// How often each node started or ended. What was sent to an earlier life is lost with its connection.
+    pub(crate) lives: Vec<u32>,
+    pub(crate) trace: Option<Vec<String>>,
+    /// Whether new transactions are told to all at once.
+    pub(crate) gossip: bool,
+}
+
+impl World {
+    pub(crate) fn now(&self) -> Duration {
+        self.queue.now()
+    }
+
+    pub(crate) fn index_of(&self, id: &NodeId) -> Option<usize> {
+        self.ids.iter().position(|it| it == id)
+    }
+
+    pub(crate) fn others(&self, me: usize) -> impl Iterator<Item = usize> + use<> {
+        (0..self.ids.len()).filter(move |it| *it != me)
+    }
+
+    pub(crate) fn send(&mut self, from: usize, to: usize, packet: &Packet) {
+        let life = self.lives[to];
+        for delay in self.network.delays(&mut self.rng, from, to).into_iter().flatten() {
+            self.counts.packets += 1;
+            self.queue.push(delay, Event::Arrival { to, from, life, packet: packet.clone() });
+        }
+    }
+
+    pub(crate) fn send_to_all(&mut self, from: usize, packet: &Packet) {
+        self.others(from).for_each(|to| self.send(from, to, packet));
+    }
+
+    /// Has something happen at a node, unless it crashes before.
+    pub(crate) fn wake(&mut self, node: usize, after: Duration, what: Wake) {
+        let life = self.lives[node];
+        self.queue.push(after, Event::Wake { node, life, what });
+    }
+
+    pub(crate) fn take_time(&mut self, (least, most): (Duration, Duration)) -> Duration {
+        between(&mut self.rng, least, most)
+    }
+
+    /// Writes a line of the trace, when there is one.
+    pub(crate) fn note(&mut self, node: usize, line: impl FnOnce() -> String) {
+        let now = self.now();
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>10.4} s  n{node}  {}", now.as_secs_f64(), line()));
+        }
+    }
+
+    /// Holds a node to what must be true.
+    pub(crate) fn require(&mut self, node: usize, truth: Result<(), String>) {
+        if let Err(what) = truth {
+            self.note(node, || format!("VIOLATION {what}"));
+            let now = self.now();
+            self.oracle.accuse(now, Some(node), what);
+        }
+    }
+
+    pub(crate) fn consensus(message: quorate_types::Message) -> Packet {
+        Packet::Consensus(Arc::new(message))
+    }
+}
