@@ -191,8 +191,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("node.toml");
         std::fs::write(&file, "pool.per_sender = 7").expect("written");
-        let line = format!("node --config {} --set pool.max_transactions=8", file.display());
-        let daemon: Daemon = |config| {
+        let line = format!("node --config {} --set pool.max_transactions=8 --trust-vote-log", file.display());
+        let daemon: Daemon = |config, trust| {
+            assert_eq!(trust, VoteLogTrust::Complete);
             assert_eq!((config.pool.per_sender, config.pool.max_transactions), (7, 8));
             Ok(Exit::Unhealthy.into())
         };
@@ -203,7 +204,7 @@ mod tests {
     #[test]
     fn a_wrong_file_ends_with_the_code_of_configuration() {
         let cli = parse("node --config /nowhere/node.toml").expect("parses");
-        let error = dispatch(cli, |_| unreachable!("there is nothing to run")).expect_err("no file");
+        let error = dispatch(cli, |_, _| unreachable!("there is nothing to run")).expect_err("no file");
         assert_eq!(exit_of(&error), Exit::Configuration);
     }
 }
