@@ -191,9 +191,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("node.toml");
         std::fs::write(&file, "pool.per_sender = 7").expect("written");
-        let line = format!("node --config {} --set pool.max_transactions=8", file.display());
+        let line = format!("node --config {} --set pool.max_transactions=8 --trust-vote-log", file.display());
         let daemon: Daemon = |config, trust| {
-            assert_eq!(trust, VoteLogTrust::AsFound);
+            assert_eq!(trust, VoteLogTrust::Complete);
             assert_eq!((config.pool.per_sender, config.pool.max_transactions), (7, 8));
             Ok(Exit::Unhealthy.into())
         };
