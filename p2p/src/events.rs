@@ -1,0 +1,194 @@
+//! What the network tells the node: a lane for consensus, and lanes behind it for everything else.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use libp2p::{
+    PeerId,
+    gossipsub::{MessageAcceptance, MessageId},
+    request_response::ResponseChannel,
+};
+use quorate_proto::{Hello, MAX_RESPONSE_BYTES, Request, Response, TransactionBatch};
+use quorate_types::NodeId;
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, mpsc},
+};
+
+use crate::{peer::Traffic, requests::Answer};
+
+/// What happened.
+#[derive(Debug)]
+pub enum NetworkEvent {
+    /// A peer was admitted, and both greetings fit.
+    PeerConnected {
+        /// Who.
+        id: NodeId,
+        /// What it says about itself.
+        hello: Hello,
+    },
+    /// A peer that had connected is gone, or its consensus stream is.
+    PeerDisconnected {
+        /// Who.
+        id: NodeId,
+    },
+    /// A frame of the consensus stream. Between [`NetworkEvent::PeerConnected`] and
+    /// [`NetworkEvent::PeerDisconnected`] of its sender, and in the sender's order.
+    Consensus {
+        /// Whose link it came over; who signed it is for the frame to prove.
+        from: NodeId,
+        /// Not empty, at most [`quorate_proto::MAX_FRAME_BYTES`].
+        frame: Bytes,
+    },
+    /// Gossiped transactions, decoded, not validated.
+    Transactions {
+        /// Who passed them on.
+        from: NodeId,
+        /// The transactions.
+        batch: TransactionBatch,
+        /// Decides whether they are passed on.
+        validation: Validation,
+    },
+    /// A peer asks for something.
+    Request {
+        /// Who.
+        from: NodeId,
+        /// What.
+        request: Request,
+        /// Where the answer goes.
+        respond: Responder,
+    },
+    /// Somebody was refused, or refused this node.
+    Refused {
+        /// Where, as a multiaddress or as configured.
+        address: String,
+        /// Who refused whom, whose certificate, which check.
+        reason: String,
+    },
+}
+
+/// The node's end of the lanes. Votes are taken before anything else, in strict priority.
+pub struct NetworkEvents {
+    pub(crate) consensus: mpsc::Receiver<Urgent>,
+    pub(crate) bulk: mpsc::Receiver<NetworkEvent>,
+    pub(crate) refusals: mpsc::Receiver<NetworkEvent>,
+}
+
+/// An event of the consensus lane with its place in its sender's inbox.
+pub(crate) struct Urgent {
+    pub(crate) event: NetworkEvent,
+    pub(crate) _place: Option<OwnedSemaphorePermit>,
+}
+
+impl NetworkEvents {
+    /// The next event; `None` when the network has stopped. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<NetworkEvent> {
+        tokio::select! {
+            biased;
+            urgent = self.consensus.recv() => urgent.map(|urgent| urgent.event),
+            Some(event) = self.bulk.recv() => Some(event),
+            Some(event) = self.refusals.recv() => Some(event),
+        }
+    }
+}
+
+/// The node's verdict on a gossiped batch. Dropped without one, the batch is ignored.
+pub struct Validation {
+    pub(crate) verdicts: mpsc::Sender<Verdict>,
+    pub(crate) message: MessageId,
+    pub(crate) source: PeerId,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
+}
+
+/// A verdict on its way to the network; it keeps its place until it is there.
+pub(crate) struct Verdict {
+    pub(crate) message: MessageId,
+    pub(crate) source: PeerId,
+    pub(crate) acceptance: MessageAcceptance,
+    pub(crate) _place: OwnedSemaphorePermit,
+}
+
+impl Validation {
+    /// At least one transaction was new and valid: pass the batch on.
+    pub fn accept(mut self) {
+        self.decide(MessageAcceptance::Accept);
+    }
+
+    /// Nothing new in it, or no room: do not pass it on, and blame nobody.
+    pub fn ignore(mut self) {
+        self.decide(MessageAcceptance::Ignore);
+    }
+
+    /// It holds what no honest node passes on: count it against the sender.
+    pub fn reject(mut self) {
+        self.decide(MessageAcceptance::Reject);
+    }
+
+    fn decide(&mut self, acceptance: MessageAcceptance) {
+        let Some(place) = self.place.take() else { return };
+        let (message, source) = (self.message.clone(), self.source);
+        // As many verdicts fit into the channel as there are places; so it fails only when the network has stopped.
+        let _ = self.verdicts.try_send(Verdict { message, source, acceptance, _place: place });
+    }
+}
+
+impl Drop for Validation {
+    fn drop(&mut self) {
+        self.decide(MessageAcceptance::Ignore);
+    }
+}
+
+impl std::fmt::Debug for Validation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Validation").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+/// Where an answer goes. Dropped without one, the peer learns that there is none.
+pub struct Responder {
+    pub(crate) channel: ResponseChannel<Answer>,
+    pub(crate) answers: mpsc::Sender<Served>,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) runtime: Handle,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// An answer on its way to the network.
+pub(crate) struct Served {
+    pub(crate) channel: ResponseChannel<Answer>,
+    pub(crate) answer: Answer,
+    pub(crate) _place: OwnedSemaphorePermit,
+}
+
+impl Responder {
+    /// Answers, at the pace that the peer is allowed.
+    pub fn respond(self, response: &Response) {
+        let bytes = response.encode();
+        if bytes.len() > MAX_RESPONSE_BYTES {
+            let reason =
+                format!("the answer takes {} bytes, at most {MAX_RESPONSE_BYTES} go out", bytes.len());
+            return self.refuse(reason);
+        }
+        self.answer(Ok(bytes));
+    }
+
+    /// Says why there is no answer.
+    pub fn refuse(self, reason: impl Into<String>) {
+        self.answer(Err(reason.into()));
+    }
+
+    fn answer(self, answer: Answer) {
+        let Self { channel, answers, traffic, runtime, place } = self;
+        runtime.spawn(async move {
+            traffic.pace_answer(answer.as_ref().map_or(0, Bytes::len)).await;
+            // It fails only when the network has stopped.
+            let _ = answers.send(Served { channel, answer, _place: place }).await;
+        });
+    }
+}
+
+impl std::fmt::Debug for Responder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Responder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! Sessions: greetings judged, streams lost and found, peers announced, refused and dropped.
+
+use std::sync::Arc;
+
+use libp2p::PeerId;
+use quorate_proto::Hello;
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    session::{Overdue, Session},
+    task::{Announcement, NetworkTask},
+};
+use crate::{
+    NetworkEvent,
+    events::Urgent,
+    identity::node_id,
+    limits::{GREETING_TIMEOUT, STREAM_RETRY},
+    stream::{End, Report, Serving, StreamNumber, Verdict, check_greeting},
+};
+
+impl NetworkTask {
+    pub(super) fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Greeted { peer, hello, verdict } => self.on_greeting(peer, hello, verdict),
+            Report::Welcomed { peer, stream, outbox } => {
+                if let Some(session) = self.sessions.get_mut(&peer).filter(|it| it.outbound == Some(stream)) {
+                    session.outbox = Some(outbox);
+                    self.settle(peer);
+                }
+            }
+            Report::Ended { peer, stream, end } => self.on_stream_end(peer, stream, end),
+        }
+    }
+
+    /// Judges a greeting.
+    fn on_greeting(&mut self, peer: PeerId, hello: Hello, verdict: oneshot::Sender<Verdict>) {
+        let Some(node) = node_id(&peer).filter(|_| self.swarm.is_connected(&peer)) else { return };
+        self.sessions.entry(peer).or_insert_with(|| Session::new(node, Instant::now()));
+        if let Err(reason) = self.judge(peer, &hello) {
+            let _ = verdict.send(Verdict::Refuse(reason.clone()));
+            return self.refuse(peer, &reason, &format!("node {node} was refused: {reason}"));
+        }
+        // A second stream takes the place of the first, whose link may be lost already.
+        self.lapse(peer);
+        let stream = StreamNumber(self.next_stream);
+        self.next_stream += 1;
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let farewell = session.take_inbound(stream, hello);
+        let serving = Serving {
+            node,
+            stream,
+            announced: session.announced.subscribe(),
+            lane: self.lanes.consensus.clone(),
+            traffic: session.traffic.clone(),
+            farewell,
+        };
+        let _ = verdict.send(Verdict::Welcome(Box::new(serving)));
+        self.settle(peer);
+    }
+
+    /// Whether a peer with this greeting may stay.
+    fn judge(&self, peer: PeerId, hello: &Hello) -> Result<(), String> {
+        check_greeting(&self.hello.borrow(), hello)?;
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
+        if session.is_closing() {
+            return Err("the connection is closing".into());
+        }
+        let validators = self.shared.validators.load();
+        let is_guest = |session: &Session| session.hello.is_some() && !validators.contains(&session.node);
+        let others = self.sessions.iter().filter(|(id, session)| **id != peer && is_guest(session)).count();
+        if !validators.contains(&session.node) && others >= self.guests_most {
+            return Err(format!(
+                "all {} places for nodes that are no validators are taken",
+                self.guests_most
+            ));
+        }
+        Ok(())
+    }
+
+    /// Announces a peer once both sides are welcome.
+    fn settle(&mut self, peer: PeerId) {
+        let Some(session) = self.sessions.get_mut(&peer).filter(|it| it.is_greeted() && !it.ready) else {
+            return;
+        };
+        let (Some(shown), Some(hello)) = (session.peer(), session.hello.clone()) else { return };
+        session.ready = true;
+        let node = session.node;
+        tracing::info!(peer = %node, address = %shown.address, agent = hello.agent, height = hello.height.0, "a peer connected");
+        self.update_roster(|roster| {
+            roster.insert(node, shown.clone());
+        });
+        self.announcements.push_back(Announcement::Connected(peer, node, hello));
+        self.redials.greeted(node);
+    }
+
+    /// A peer is not connected any more, as far as the node is concerned.
+    pub(super) fn lapse(&mut self, peer: PeerId) {
+        let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.ready) else { return };
+        session.lapse(Instant::now());
+        let node = session.node;
+        tracing::info!(peer = %node, "a peer disconnected");
+        self.update_roster(|roster| {
+            roster.remove(&node);
+        });
+        let untold = self.announcements.iter().rposition(
+            |announcement| matches!(announcement, Announcement::Connected(_, id, _) if *id == node),
+        );
+        match untold {
+            // The node never heard of it: nothing to take back.
+            Some(index) => drop(self.announcements.remove(index)),
+            None => self.announcements.push_back(Announcement::Disconnected(node)),
+        }
+    }
+
+    fn update_roster(&self, change: impl Fn(&mut super::handle::Roster)) {
+        self.shared.roster.rcu(|roster| {
+            let mut next = (**roster).clone();
+            change(&mut next);
+            Arc::new(next)
+        });
+    }
+
+    /// The next peer to tell the node of; its frames may follow.
+    pub(super) fn next_announcement(&mut self) -> Option<Urgent> {
+        let event = match self.announcements.pop_front()? {
+            Announcement::Connected(peer, id, hello) => {
+                if let Some(session) = self.sessions.get(&peer) {
+                    session.announced.send_replace(true);
+                }
+                NetworkEvent::PeerConnected { id, hello }
+            }
+            Announcement::Disconnected(id) => NetworkEvent::PeerDisconnected { id },
+        };
+        Some(Urgent { event, _place: None })
+    }
+
+    fn on_stream_end(&mut self, peer: PeerId, stream: StreamNumber, end: End) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let (ours, node) = (session.outbound == Some(stream), session.node);
+        if !session.end_stream(stream) {
+            return;
+        }
+        self.lapse(peer);
+        match end {
+            End::Refused(reason) => {
+                self.refuse(peer, &reason, &format!("node {node} refused this node: {reason}"));
+            }
+            End::Violation(reason) => {
+                self.refuse(peer, &reason, &format!("node {node} broke the protocol: {reason}"));
+            }
+            End::Closed(_) if ours && self.may_open(peer) => self.open_stream(peer, STREAM_RETRY),
+            End::Closed(_) => {}
+        }
+    }
+
+    fn may_open(&self, peer: PeerId) -> bool {
+        self.sessions.get(&peer).is_some_and(|session| !session.is_closing())
+            && self.swarm.is_connected(&peer)
+    }
+
+    /// Tells a peer why it is refused, tells the node, and closes a moment later.
+    fn refuse(&mut self, peer: PeerId, reason: &str, told: &str) {
+        self.lapse(peer);
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.refuse(reason, Instant::now()) {
+            let address = session.address();
+            tracing::info!(%address, reason = told, "a connection was refused");
+            self.tell_refused(address, told.to_owned());
+        }
+    }
+
+    pub(super) fn on_tick(&mut self) {
+        let now = Instant::now();
+        let overdue: Vec<_> = self
+            .sessions
+            .iter()
+            .map(|(peer, session)| (*peer, session.node, session.overdue(now)))
+            .filter(|(_, _, overdue)| *overdue != Overdue::Nothing)
+            .collect();
+        for (peer, node, overdue) in overdue {
+            if overdue == Overdue::Closing {
+                // Fails only for a peer that is disconnected already.
+                let _ = self.swarm.disconnect_peer_id(peer);
+            } else {
+                let reason = format!("no greeting was exchanged within {} s", GREETING_TIMEOUT.as_secs());
+                self.refuse(peer, &reason, &format!("node {node}: {reason}"));
+            }
+        }
+    }
+
+    /// Drops live peers that the new revocation lists, or the date, exclude.
+    pub(super) fn recheck(&mut self) {
+        let live = self.sessions.values().map(|session| session.node).collect();
+        for (node, reason) in self.shared.admission.recheck(&live, std::time::SystemTime::now()) {
+            if let Some(peer) = crate::identity::peer_id(&node) {
+                self.refuse(peer, &reason, &format!("node {node} was dropped: {reason}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A connected peer as everyone sees it: its outbox, its counters, its quota.
+
+use std::{
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use governor::{DefaultDirectRateLimiter, Quota as Rate};
+use libp2p::Multiaddr;
+use quorate_proto::{Hello, MAX_FRAME_BYTES};
+use quorate_types::NodeId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use crate::limits::{
+    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, GOSSIP_KIB_PER_SECOND, INBOX_BYTES_PER_PEER,
+    MIN_FRAME_KIB, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
+};
+
+/// A peer that has greeted and was greeted, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Who it is.
+    pub id: NodeId,
+    /// Where it is, as a multiaddress.
+    pub address: String,
+    /// Whether this node dialed it.
+    pub dialed: bool,
+    /// Whether it has a reserved place: see [`crate::NetworkHandle::set_validators`].
+    pub validator: bool,
+    /// What it said when it connected.
+    pub hello: Hello,
+    /// Since when.
+    pub connected_since: SystemTime,
+    /// When its last consensus frame came.
+    pub last_frame: Option<SystemTime>,
+    /// The last ping's time there and back.
+    pub round_trip: Option<Duration>,
+    /// Consensus frames taken from it.
+    pub frames_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Consensus frames written to it.
+    pub frames_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Frames that were dropped because its outbox was full.
+    pub frames_dropped: u64,
+    /// Gossiped batches of it that the node found invalid.
+    pub batches_rejected: u64,
+    /// Gossip and requests of it that were passed over for coming too fast.
+    pub over_quota: u64,
+}
+
+/// A greeted peer.
+pub(crate) struct Peer {
+    pub(crate) id: NodeId,
+    pub(crate) address: Multiaddr,
+    pub(crate) dialed: bool,
+    pub(crate) hello: Hello,
+    pub(crate) connected_since: SystemTime,
+    pub(crate) outbox: Outbox,
+    pub(crate) traffic: Arc<Traffic>,
+}
+
+impl Peer {
+    /// Queues a frame, or counts that it could not.
+    pub(crate) fn offer(&self, frame: &Bytes) -> bool {
+        let queued = self.outbox.offer(frame);
+        if !queued {
+            self.traffic.frames_dropped.fetch_add(1, Relaxed);
+        }
+        queued
+    }
+
+    pub(crate) fn info(&self, validator: bool) -> PeerInfo {
+        let of = |counter: &AtomicU64| counter.load(Relaxed);
+        let traffic = &self.traffic;
+        let (last_frame, round_trip) = (of(&traffic.last_frame_ms), of(&traffic.round_trip_us));
+        PeerInfo {
+            id: self.id,
+            address: self.address.to_string(),
+            dialed: self.dialed,
+            validator,
+            hello: self.hello.clone(),
+            connected_since: self.connected_since,
+            last_frame: (last_frame > 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(last_frame)),
+            round_trip: (round_trip > 0).then(|| Duration::from_micros(round_trip)),
+            frames_in: of(&traffic.frames_in),
+            bytes_in: of(&traffic.bytes_in),
+            frames_out: of(&traffic.frames_out),
+            bytes_out: of(&traffic.bytes_out),
+            frames_dropped: of(&traffic.frames_dropped),
+            batches_rejected: of(&traffic.batches_rejected),
+            over_quota: of(&traffic.over_quota),
+        }
+    }
+}
+
+/// What a peer's connection has seen, and what it may do.
+pub(crate) struct Traffic {
+    last_frame_ms: AtomicU64,
+    round_trip_us: AtomicU64,
+    frames_in: AtomicU64,
+    bytes_in: AtomicU64,
+    frames_out: AtomicU64,
+    bytes_out: AtomicU64,
+    frames_dropped: AtomicU64,
+    pub(crate) batches_rejected: AtomicU64,
+    over_quota: AtomicU64,
+    consensus: DefaultDirectRateLimiter,
+    gossip: DefaultDirectRateLimiter,
+    requests: DefaultDirectRateLimiter,
+    answers: DefaultDirectRateLimiter,
+    inbox: Arc<Semaphore>,
+}
+
+impl Traffic {
+    pub(crate) fn new() -> Self {
+        let rate = |per_second: u32| {
+            DefaultDirectRateLimiter::direct(Rate::per_second(
+                NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN),
+            ))
+        };
+        Self {
+            last_frame_ms: AtomicU64::new(0),
+            round_trip_us: AtomicU64::new(0),
+            frames_in: AtomicU64::new(0),
+            bytes_in: AtomicU64::new(0),
+            frames_out: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            frames_dropped: AtomicU64::new(0),
+            batches_rejected: AtomicU64::new(0),
+            over_quota: AtomicU64::new(0),
+            consensus: rate(CONSENSUS_KIB_PER_SECOND),
+            gossip: rate(GOSSIP_KIB_PER_SECOND),
+            requests: rate(REQUESTS_PER_SECOND),
+            answers: rate(ANSWER_KIB_PER_SECOND),
+            inbox: Arc::new(Semaphore::new(INBOX_BYTES_PER_PEER)),
+        }
+    }
+
+    /// Waits until the peer's quota and inbox have room for a frame; the permit keeps its place in the
+    /// inbox until the node has taken it.
+    pub(crate) async fn receive(&self, frame: &Bytes) -> Option<OwnedSemaphorePermit> {
+        let cost = kib(frame.len()).max(NonZeroU32::new(MIN_FRAME_KIB).unwrap_or(NonZeroU32::MIN));
+        // The rate's burst is one second's worth, far above the largest frame.
+        let _ = self.consensus.until_n_ready(cost).await;
+        let permit = self.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?;
+        self.frames_in.fetch_add(1, Relaxed);
+        self.bytes_in.fetch_add(frame.len() as u64, Relaxed);
+        self.last_frame_ms.store(now_ms(), Relaxed);
+        Some(permit)
+    }
+
+    pub(crate) fn sent(&self, frame: &Bytes) {
+        self.frames_out.fetch_add(1, Relaxed);
+        self.bytes_out.fetch_add(frame.len() as u64, Relaxed);
+    }
+
+    pub(crate) fn answered_ping(&self, round_trip: Duration) {
+        let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+        self.round_trip_us.store(micros.max(1), Relaxed);
+    }
+
+    /// Whether a gossiped batch of this size is within the quota.
+    pub(crate) fn may_gossip(&self, len: usize) -> bool {
+        self.within(matches!(self.gossip.check_n(kib(len)), Ok(Ok(()))))
+    }
+
+    /// Whether one more request is within the quota.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.within(self.requests.check().is_ok())
+    }
+
+    /// Waits until an answer of this size may go out.
+    pub(crate) async fn pace_answer(&self, len: usize) {
+        let _ = self.answers.until_n_ready(kib(len)).await;
+    }
+
+    fn within(&self, within: bool) -> bool {
+        if !within {
+            self.over_quota.fetch_add(1, Relaxed);
+        }
+        within
+    }
+}
+
+/// Frames on their way to one peer, bounded in number and bytes.
+#[derive(Clone)]
+pub(crate) struct Outbox {
+    queue: mpsc::Sender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+/// A frame with its place in the outbox.
+pub(crate) struct Queued {
+    pub(crate) frame: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Queued>) {
+        let (queue, receiver) = mpsc::channel(OUTBOX_FRAMES);
+        (Self { queue, room: Arc::new(Semaphore::new(OUTBOX_BYTES)) }, receiver)
+    }
+
+    /// Queues a frame. When the outbox is full the new frame is the one to go: the replica sends again
+    /// what is still undecided, and the older frames are nearer to their turn.
+    fn offer(&self, frame: &Bytes) -> bool {
+        if frame.is_empty() || frame.len() > MAX_FRAME_BYTES {
+            return false;
+        }
+        match self.room.clone().try_acquire_many_owned(bytes(frame.len())) {
+            Ok(place) => self.queue.try_send(Queued { frame: frame.clone(), _place: place }).is_ok(),
+            Err(_) => false,
+        }
+    }
+}
+
+fn bytes(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// KiB begun, at least one.
+fn kib(len: usize) -> NonZeroU32 {
+    NonZeroU32::new(bytes(len.div_ceil(1024))).unwrap_or(NonZeroU32::MIN)
+}
+
+fn now_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_outbox_drops_the_new_frame_and_keeps_the_old() {
+        let (outbox, mut queue) = Outbox::new();
+        let largest = Bytes::from(vec![1; MAX_FRAME_BYTES]);
+        assert!(outbox.offer(&largest) && outbox.offer(&largest), "two of the largest fit");
+        let queued = (0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&largest)).count();
+        assert!(queued < 4, "bytes are bounded: {queued} more");
+        assert_eq!(queue.try_recv().ok().map(|queued| queued.frame), Some(largest));
+    }
+
+    #[test]
+    fn frames_are_bounded_in_number() {
+        let (outbox, _queue) = Outbox::new();
+        let vote = Bytes::from_static(b"vote");
+        assert_eq!((0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&vote)).count(), OUTBOX_FRAMES);
+    }
+
+    #[test]
+    fn empty_and_oversized_frames_never_leave() {
+        let (outbox, _queue) = Outbox::new();
+        assert!(!outbox.offer(&Bytes::new()));
+        assert!(!outbox.offer(&Bytes::from(vec![0; MAX_FRAME_BYTES + 1])));
+    }
+
+    #[tokio::test]
+    async fn a_peers_inbox_has_an_end() {
+        let traffic = Traffic::new();
+        let frame = Bytes::from(vec![0; MAX_FRAME_BYTES]);
+        let held = traffic.receive(&frame).await.expect("room for one");
+        let second = traffic.receive(&frame);
+        tokio::pin!(second);
+        assert!(futures::poll!(&mut second).is_pending(), "the node has not taken the first one");
+        drop(held);
+        assert!(second.await.is_some());
+    }
+}

@@ -1,0 +1,91 @@
+//! Connections: made once, made again.
+
+use super::{Chain, LOOPBACK, address_of, assert_they_talk, connect, eventually, hello};
+use crate::{NetworkError, PeerAddress};
+
+/// A port that was free a moment ago.
+fn free_port() -> std::net::SocketAddr {
+    std::net::TcpListener::bind(LOOPBACK).and_then(|socket| socket.local_addr()).expect("a free port")
+}
+
+#[tokio::test]
+async fn a_peer_that_restarts_on_its_port_is_connected_again() {
+    let chain = Chain::new();
+    let identity = chain.identity(1);
+    let mut a = identity.start(&[]).await;
+    let mut b = chain.identity(2).start(&[&a]).await;
+    connect(&mut a, &mut b).await;
+    let socket = a.socket();
+    for _ in 0..2 {
+        a.network.shutdown().await;
+        drop(a);
+        b.disconnected(identity.id()).await;
+        a = identity.start_with(hello(), |config| config.listen = socket).await;
+        connect(&mut a, &mut b).await;
+        assert_they_talk(&mut a, &mut b).await;
+    }
+}
+
+#[tokio::test]
+async fn simultaneous_dials_end_with_one_connection() {
+    let chain = Chain::new();
+    for _ in 0..5 {
+        let (socket_a, socket_b) = (free_port(), free_port());
+        // Without ids neither waits for the other to dial first.
+        let (a, b) = (chain.identity(1), chain.identity(2));
+        let start_a = a.start_with(hello(), |config| {
+            config.listen = socket_a;
+            config.peers = vec![address_of(socket_b)];
+        });
+        let start_b = b.start_with(hello(), |config| {
+            config.listen = socket_b;
+            config.peers = vec![address_of(socket_a)];
+        });
+        let (mut a, mut b) = tokio::join!(start_a, start_b);
+        connect(&mut a, &mut b).await;
+        let (at_a, at_b) = (a.network.clone(), b.network.clone());
+        eventually("one connection is left, and both sides are connected over it", || {
+            [&at_a, &at_b].iter().all(|network| network.connection_count() == 1 && network.peer_count() == 1)
+        })
+        .await;
+        assert_they_talk(&mut a, &mut b).await;
+    }
+}
+
+#[tokio::test]
+async fn names_are_dialed_and_ones_own_address_is_not() {
+    let chain = Chain::new();
+    let mut a = chain.identity(1).start(&[]).await;
+    let by_name = PeerAddress { host: "localhost".into(), ..a.address() };
+    let socket = free_port();
+    let own = address_of(socket);
+    let identity = chain.identity(2);
+    let start = identity.start_with(hello(), |config| {
+        config.listen = socket;
+        config.peers = vec![own, by_name];
+    });
+    let mut b = start.await;
+    connect(&mut a, &mut b).await;
+    assert_they_talk(&mut a, &mut b).await;
+    assert_eq!(b.network.peer_count(), 1);
+}
+
+#[tokio::test]
+async fn another_node_at_a_configured_address_is_named() {
+    let chain = Chain::new();
+    let a = chain.identity(1).start(&[]).await;
+    let wrong = PeerAddress { node: Some(chain.identity(9).id()), ..a.address() };
+    let mut b = chain.identity(2).start_with(hello(), |config| config.peers = vec![wrong]).await;
+    let told = b.refused("answers there").await;
+    assert!(told.contains(&a.id().to_string()), "{told}");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error_that_says_so() {
+    let chain = Chain::new();
+    let a = chain.identity(1).start(&[]).await;
+    let mut config = chain.identity(2).config(tokio::sync::watch::channel(hello()).1);
+    config.listen = a.socket();
+    let error = crate::Network::start(config).await.err().expect("the port is taken");
+    assert!(matches!(error, NetworkError::Listen { .. }), "{error}");
+}

@@ -1,0 +1,197 @@
+//! What good peers exchange.
+
+use bytes::Bytes;
+use quorate_proto::{MAX_FRAME_BYTES, Request, Response, TransactionBatch};
+use quorate_types::Height;
+
+use super::{Chain, Node, connect, eventually};
+use crate::{NetworkEvent, RequestError};
+
+async fn pair(chain: &Chain) -> (Node, Node) {
+    let mut a = chain.identity(1).start(&[]).await;
+    let mut b = chain.identity(2).start(&[&a]).await;
+    connect(&mut a, &mut b).await;
+    (a, b)
+}
+
+#[tokio::test]
+async fn frames_arrive_in_order_up_to_the_largest() {
+    let chain = Chain::new();
+    let (a, mut b) = pair(&chain).await;
+    for number in 0..500_u32 {
+        assert_eq!(a.network.broadcast(&Bytes::copy_from_slice(&number.to_be_bytes()), None), 1);
+    }
+    let largest = Bytes::from(vec![5; MAX_FRAME_BYTES]);
+    assert_eq!(a.network.broadcast(&largest, None), 1);
+    for number in 0..500_u32 {
+        assert_eq!(b.frame_from(a.id()).await, number.to_be_bytes().as_slice());
+    }
+    assert_eq!(b.frame_from(a.id()).await, largest);
+    let seen = &b.network.peers()[0];
+    assert_eq!((seen.frames_in, seen.id), (501, a.id()));
+    assert!(seen.last_frame.is_some() && seen.dialed);
+    assert_eq!(a.network.peers()[0].bytes_out, 2000 + MAX_FRAME_BYTES as u64);
+    // Larger ones do not leave.
+    assert_eq!(a.network.broadcast(&Bytes::from(vec![5; MAX_FRAME_BYTES + 1]), None), 0);
+}
+
+#[tokio::test]
+async fn broadcast_spares_the_one_it_came_from() {
+    let chain = Chain::new();
+    let (mut a, mut b) = pair(&chain).await;
+    let mut c = chain.identity(3).start(&[&a]).await;
+    connect(&mut a, &mut c).await;
+    assert_eq!(a.network.broadcast(&"relay".into(), Some(b.id())), 1);
+    assert_eq!(c.frame_from(a.id()).await, "relay");
+    assert_eq!(a.network.broadcast(&"all".into(), None), 2);
+    assert_eq!(b.frame_from(a.id()).await, "all", "and nothing before it");
+}
+
+#[tokio::test]
+async fn a_request_is_answered_or_refused_in_words() {
+    let chain = Chain::new();
+    let (a, b) = pair(&chain).await;
+    let (to, asker) = (b.id(), a.network.clone());
+    let server = tokio::spawn(answer_two(b));
+    let request = Request::Blocks { from: Height(1), count: 2 };
+    assert_eq!(asker.request(to, &request).await, Ok(Response::Blocks(vec![])));
+    let refused = asker.request(to, &request).await;
+    assert_eq!(refused, Err(RequestError::Refused { peer: to, reason: "snapshot running".into() }));
+    let mut b = server.await.expect("it served");
+
+    // Dropped without an answer, the asker learns that there is none.
+    let asking = tokio::spawn({
+        let asker = asker.clone();
+        async move { asker.request(to, &Request::Blocks { from: Height(1), count: 1 }).await }
+    });
+    b.until("a request", |event| matches!(event, NetworkEvent::Request { .. }).then_some(())).await;
+    let lost = asking.await.expect("it ran");
+    assert!(matches!(lost, Err(RequestError::Lost { .. })), "{lost:?}");
+
+    let stranger = super::key(9).id();
+    assert_eq!(asker.request(stranger, &request).await, Err(RequestError::NotConnected(stranger)));
+}
+
+async fn answer_two(mut node: Node) -> Node {
+    for turn in 0..2 {
+        let (request, respond) = node
+            .until("a request", |event| match event {
+                NetworkEvent::Request { request, respond, .. } => Some((request, respond)),
+                _ => None,
+            })
+            .await;
+        assert_eq!(request, Request::Blocks { from: Height(1), count: 2 });
+        if turn == 0 {
+            respond.respond(&Response::Blocks(vec![]))
+        } else {
+            respond.refuse("snapshot running")
+        }
+    }
+    node
+}
+
+#[tokio::test]
+async fn many_requests_at_once_are_answered_or_told_to_wait() {
+    let chain = Chain::new();
+    let (a, mut b) = pair(&chain).await;
+    let to = b.id();
+    let server = tokio::spawn(async move {
+        while let Some(event) = b.events.recv().await {
+            if let NetworkEvent::Request { respond, .. } = event {
+                respond.respond(&Response::Transactions(vec![]));
+            }
+        }
+    });
+    let ask = || {
+        let network = a.network.clone();
+        async move { network.request(to, &Request::Transactions(vec![])).await }
+    };
+    let answers = futures::future::join_all((0..200).map(|_| ask())).await;
+    let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!(answered >= 1, "{answers:?}");
+    for answer in answers {
+        assert!(
+            matches!(answer, Ok(_) | Err(RequestError::Busy { .. } | RequestError::Refused { .. })),
+            "{answer:?}"
+        );
+    }
+    server.abort();
+}
+
+#[tokio::test]
+async fn gossip_travels_only_through_nodes_that_accept_it() {
+    // a - b - c: what a publishes reaches c only when b accepts it.
+    let chain = Chain::new();
+    let (a, mut b) = pair(&chain).await;
+    let mut c = chain.identity(3).start(&[&b]).await;
+    connect(&mut b, &mut c).await;
+    publish_until_received(&a, &mut b, 1, Verdict::Ignore).await;
+    publish_until_received(&a, &mut b, 2, Verdict::Reject).await;
+    publish_until_received(&a, &mut b, 3, Verdict::Accept).await;
+    let (from, batch) = received(&mut c).await;
+    assert_eq!((from, batch.transactions[0][0]), (b.id(), 3), "the accepted one, and it alone");
+    let a_at_b = || b.network.peers().into_iter().find(|peer| peer.id == a.id()).expect("connected");
+    eventually("the rejected batch is counted", || a_at_b().batches_rejected == 1).await;
+}
+
+#[derive(Clone, Copy)]
+enum Verdict {
+    Accept,
+    Ignore,
+    Reject,
+}
+
+/// Gossip starts when subscriptions have crossed, which no event tells: so publish until one arrives.
+/// Each attempt differs, since equal batches are one message.
+async fn publish_until_received(from: &Node, to: &mut Node, tag: u8, verdict: Verdict) {
+    for attempt in 0..=u8::MAX {
+        from.network.publish_transactions(&batch(tag, attempt)).expect("it is queued");
+        let arrived = tokio::time::timeout(std::time::Duration::from_millis(300), next_batch(to)).await;
+        let Ok((batch, validation)) = arrived else { continue };
+        assert_eq!(batch.transactions[0][0], tag);
+        return match verdict {
+            Verdict::Accept => validation.accept(),
+            Verdict::Ignore => validation.ignore(),
+            Verdict::Reject => validation.reject(),
+        };
+    }
+    panic!("no batch arrived");
+}
+
+async fn next_batch(node: &mut Node) -> (TransactionBatch, crate::Validation) {
+    loop {
+        if let NetworkEvent::Transactions { batch, validation, .. } =
+            node.events.recv().await.expect("it runs")
+        {
+            return (batch, validation);
+        }
+    }
+}
+
+async fn received(node: &mut Node) -> (quorate_types::NodeId, TransactionBatch) {
+    node.until("a batch", |event| match event {
+        NetworkEvent::Transactions { from, batch, validation } => {
+            validation.accept();
+            Some((from, batch))
+        }
+        _ => None,
+    })
+    .await
+}
+
+fn batch(tag: u8, attempt: u8) -> TransactionBatch {
+    TransactionBatch { transactions: vec![vec![tag, attempt].into()], trace_id: None }
+}
+
+#[tokio::test]
+async fn shutdown_ends_the_events_and_frees_the_port() {
+    let chain = Chain::new();
+    let (mut a, mut b) = pair(&chain).await;
+    let socket = a.socket();
+    a.network.shutdown().await;
+    assert_eq!(a.network.peer_count(), 0);
+    while a.events.recv().await.is_some() {}
+    b.disconnected(a.id()).await;
+    let again = chain.identity(1).start_with(super::hello(), |config| config.listen = socket).await;
+    assert_eq!(again.socket(), socket);
+}
