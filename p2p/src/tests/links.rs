@@ -29,7 +29,7 @@ async fn a_peer_that_restarts_on_its_port_is_connected_again() {
 #[tokio::test]
 async fn simultaneous_dials_end_with_one_connection() {
     let chain = Chain::new();
-    for round in 0..5 {
+    for _ in 0..5 {
         let (socket_a, socket_b) = (free_port(), free_port());
         // Without ids neither waits for the other to dial first.
         let (a, b) = (chain.identity(1), chain.identity(2));
@@ -49,7 +49,6 @@ async fn simultaneous_dials_end_with_one_connection() {
         })
         .await;
         assert_they_talk(&mut a, &mut b).await;
-        println!("round {round}: {} and {} events", a.log.len(), b.log.len());
     }
 }
 
