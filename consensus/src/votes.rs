@@ -16,7 +16,7 @@ pub(crate) enum Counted {
     New,
     /// It was there, or has no place.
     Known,
-    /// Its signer said something else before, which stays.
+    /// Its signer said something else before, which stays (R24).
     Conflict(Box<Evidence>),
 }
 

@@ -125,6 +125,7 @@ impl Cluster {
             lives: vec![0; config.nodes],
             trace: config.trace.then(Vec::new),
             gossip: config.gossip,
+            collusion: config.seed,
             ids,
         };
         let (gone, transaction_bytes) = (vec![false; config.nodes], config.transaction_bytes);

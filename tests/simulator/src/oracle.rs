@@ -68,6 +68,10 @@ impl Oracle {
         self.violation.get_or_insert(Violation { at, node, what });
     }
 
+    pub(crate) fn is_liar(&self, id: &NodeId) -> bool {
+        self.liars.contains(id)
+    }
+
     pub(crate) fn highest(&self) -> Height {
         self.decided.last_key_value().map_or(Height::ZERO, |(height, _)| *height)
     }
@@ -140,7 +144,7 @@ impl Oracle {
             Evidence::Votes(first, _) => first.signer,
             Evidence::ViewChanges(first, _) => first.signer,
         };
-        if self.liars.contains(&signer) { Ok(()) } else { Err(format!("an honest key lied: {evidence:?}")) }
+        if self.is_liar(&signer) { Ok(()) } else { Err(format!("an honest key lied: {evidence:?}")) }
     }
 
     /// All nodes execute alike and no key runs twice, so nothing here is worth an alarm.

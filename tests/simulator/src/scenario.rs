@@ -119,13 +119,18 @@ impl Scenario {
                 liars = planner.all_at_once(tolerated);
             }
         }
-        let liars = planner.liars(byzantine.unwrap_or(liars));
+        let mut liars = planner.liars(byzantine.unwrap_or(liars));
+        if self == Self::Wiped && byzantine.is_none() && tolerated > 0 && planner.chance(0.4) {
+            // It votes like anyone, so that the others need not wait; its tales are for the one without a memory.
+            liars.push((planner.node(), vec![Habit::Replays, Habit::HighViews]));
+        }
         let wiped = planner.script.iter().any(|(_, fault)| matches!(fault, Fault::Wipe(_)));
         let unsure = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
         // Who abstains weighs as much as who is down; who comes late to a chain that began without logs abstains.
         let no_logs = unsure && liars.is_empty() && !wiped;
         let spare = tolerated.saturating_sub(liars.len() + usize::from(wiped || no_logs));
-        let ending = planner.ending(self, spare, &liars);
+        let may_go: &[_] = if wiped { &[] } else { &liars };
+        let ending = planner.ending(self, spare, may_go);
         let harsh = self == Self::Harsh;
         let gossip = !(harsh && planner.chance(0.3));
         let transaction_bytes = if harsh && planner.chance(0.1) { HEAVY_BYTES } else { LIGHT_BYTES };
@@ -273,6 +278,7 @@ impl Planner<'_> {
             log: (Duration::from_micros(100), self.millis(1, 60)),
             blocks: (Duration::from_micros(100), self.millis(1, 400)),
             execution: (Duration::from_millis(1), self.millis(5, 300)),
+            transaction: self.millis(0, 50),
         }
     }
 

@@ -20,8 +20,10 @@ pub struct Pace {
     pub log: (Duration, Duration),
     /// Syncing a block record.
     pub blocks: (Duration, Duration),
-    /// Executing or building a block.
+    /// Executing or building an empty block.
     pub execution: (Duration, Duration),
+    /// What each transaction adds to that.
+    pub transaction: Duration,
 }
 
 impl Pace {
@@ -30,6 +32,7 @@ impl Pace {
         log: (Duration::from_micros(200), Duration::from_millis(2)),
         blocks: (Duration::from_micros(500), Duration::from_millis(4)),
         execution: (Duration::from_millis(1), Duration::from_millis(10)),
+        transaction: Duration::ZERO,
     };
 }
 
@@ -53,6 +56,8 @@ pub(crate) struct World {
     /// How often each node started or ended. What was sent to an earlier life is lost with its connection.
     pub(crate) lives: Vec<u32>,
     pub(crate) trace: Option<Vec<String>>,
+    /// What liars agreed on before the run.
+    pub(crate) collusion: u64,
     /// Whether new transactions are told to all at once.
     pub(crate) gossip: bool,
 }
@@ -90,6 +95,12 @@ impl World {
 
     pub(crate) fn take_time(&mut self, (least, most): (Duration, Duration)) -> Duration {
         between(&mut self.rng, least, most)
+    }
+
+    /// How long a block of so many transactions takes to execute.
+    pub(crate) fn execution_time(&mut self, transactions: usize) -> Duration {
+        let count = u32::try_from(transactions).expect("blocks are small");
+        self.take_time(self.pace.execution) + self.pace.transaction * count
     }
 
     /// Writes a line of the trace, when there is one.

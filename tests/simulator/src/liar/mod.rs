@@ -7,9 +7,12 @@ mod forgetful;
 mod high_view;
 mod replayer;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use quorate_types::{B256, Block, Bytes, Height, Message, Signable, Signed, Signer, View};
+use quorate_types::{B256, Block, Bytes, Height, Message, Signable, Signed, Signer, View, keccak256};
 use rand::Rng;
 
 use crate::world::World;
@@ -52,15 +55,19 @@ impl Habit {
 /// The share of the others that a whisper reaches.
 const WHISPER: f64 = 0.6;
 
+/// Views whose proposals a liar remembers.
+const MAX_OFFERED: usize = 16;
+
 /// What a liar remembers.
 #[derive(Debug)]
 pub(crate) struct Liar {
     habits: Vec<Habit>,
-    height: Height,
     /// Which half of the others hears the other story.
     other_half: Vec<bool>,
     /// The second block that it offered, by the hash of the first.
     twins: BTreeMap<B256, Arc<Block>>,
+    /// What any leader offered in one view: liars know of each other's stories.
+    offered: BTreeMap<(Height, View), BTreeSet<B256>>,
     memory: replayer::Memory,
 }
 
@@ -68,9 +75,9 @@ impl Liar {
     pub(crate) fn new(habits: &[Habit], nodes: usize) -> Self {
         Self {
             habits: habits.to_vec(),
-            height: Height::ZERO,
             other_half: vec![false; nodes],
             twins: BTreeMap::new(),
+            offered: BTreeMap::new(),
             memory: replayer::Memory::default(),
         }
     }
@@ -93,10 +100,7 @@ impl Liar {
         if self.is_mute() {
             return Vec::new();
         }
-        if message.height() != self.height {
-            self.height = message.height();
-            self.other_half.iter_mut().for_each(|half| *half = world.rng.random_bool(0.5));
-        }
+        self.choose_halves(message.height(), world);
         let lie = self.other_story(message, signer, world);
         let me = world.index_of(&signer.id());
         let mut said = Vec::new();
@@ -106,8 +110,20 @@ impl Liar {
             }
             let told = lie.as_ref().filter(|_| self.other_half[to]).unwrap_or(message);
             said.push((to, told.clone()));
+            // Liars among themselves tell everything.
+            if let Some(lie) = lie.as_ref().filter(|_| world.oracle.is_liar(&world.ids[to])) {
+                said.extend([(to, lie.clone()), (to, message.clone())]);
+            }
         }
         said
+    }
+
+    /// Two halves for each height, the same for all liars.
+    fn choose_halves(&mut self, height: Height, world: &World) {
+        let bits = keccak256([world.collusion, height.0].map(u64::to_be_bytes).as_flattened());
+        for (half, byte) in self.other_half.iter_mut().zip(bits.iter().cycle()) {
+            *half = byte % 2 == 1;
+        }
     }
 
     /// What the other half hears.
@@ -145,6 +161,13 @@ impl Liar {
     }
 
     pub(crate) fn listen(&mut self, message: &Arc<Message>, world: &mut World) {
+        if let Message::Proposal(proposal) = &**message {
+            let propose = proposal.propose.statement;
+            self.offered.entry((propose.height, propose.view)).or_default().insert(propose.block_hash);
+            while self.offered.len() > MAX_OFFERED {
+                self.offered.pop_first();
+            }
+        }
         if self.has(Habit::Replays) {
             self.memory.keep(message, world);
         }

@@ -98,10 +98,12 @@ impl Node {
 
     pub(super) fn execute(&mut self, block_hash: B256, number: u64, world: &mut World) {
         let Some(process) = &mut self.process else { return };
-        if process.checks.get(&block_hash).is_some_and(|check| check.number == number) {
-            self.input(Input::Executing(block_hash));
-            let delay = world.take_time(world.pace.execution);
+        let check = process.checks.get(&block_hash).filter(|check| check.number == number);
+        if let Some(check) = check {
+            let count = check.block.as_ref().map_or(0, |block| block.transactions().len());
+            let delay = world.execution_time(count);
             world.wake(self.index, delay, Wake::Executed { block_hash, number });
+            self.input(Input::Executing(block_hash));
         }
     }
 
@@ -146,6 +148,13 @@ impl Node {
             return Some(world.chain.genesis.header().clone());
         }
         self.disk.block(height).map(|it| it.block.header().clone())
+    }
+
+    /// A leader fills its block by what it expects to execute in time; all of it at once, here.
+    pub(super) fn begin_build(&self, plan: BuildPlan, world: &mut World) {
+        let waiting = self.process.as_ref().map_or(0, |process| process.pool.len());
+        let delay = world.execution_time(waiting.min(chain::room(plan.gas_shift)));
+        world.wake(self.index, delay, Wake::Built(plan));
     }
 
     pub(super) fn on_built(&mut self, plan: BuildPlan, world: &mut World) {

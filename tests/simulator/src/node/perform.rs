@@ -37,10 +37,7 @@ impl Node {
             Effect::CancelTimer(timer) => {
                 self.process.as_mut().and_then(|process| process.timers.remove(&timer));
             }
-            Effect::Build(plan) => {
-                let delay = world.take_time(world.pace.execution);
-                world.wake(self.index, delay, Wake::Built(plan));
-            }
+            Effect::Build(plan) => self.begin_build(plan, world),
             Effect::Check { block_hash, source, fresh } => self.check(block_hash, source, fresh, world),
             Effect::ShareWork => self.share_work(world),
             Effect::Decide { candidate, certificate } => self.decide(candidate, certificate, world),

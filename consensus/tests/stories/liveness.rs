@@ -1,0 +1,78 @@
+//! Idle chains, lone transactions, silent leaders, neighbours that are behind.
+
+use quorate_consensus::{Effect, Input, Timer};
+use quorate_types::{Phase, View};
+
+use crate::support::{HEIGHT, Net, Node, has, sets, statements, wishes};
+
+const VIEW_0: Timer = Timer::View(HEIGHT, View(0));
+
+/// faults.md, empty-interval: frozen transactions, starvation (GoQuorum #1630, Besu #10917).
+#[test]
+fn empty_interval_the_chain_rests_until_there_is_work() {
+    let mut leader = Node::with(Net::of(4), 1, quorate_consensus::Trust::Full);
+    let effects = leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)));
+    assert!(!has(&effects, |it| matches!(it, Effect::Build(_))) && !sets(&effects, VIEW_0));
+    let effects = leader.feed(Input::Work(true));
+    assert!(has(&effects, |it| matches!(it, Effect::Build(plan) if !plan.may_be_empty)));
+    assert!(sets(&effects, VIEW_0), "and the others watch the leader from then on");
+    // The work went away: the timer must not age a chain that rests.
+    let effects = leader.feed(Input::Work(false));
+    assert!(has(&effects, |it| matches!(it, Effect::CancelTimer(timer) if *timer == VIEW_0)));
+}
+
+/// faults.md, lone-transaction: in one node's pool only; that node alone times out for ever (own study).
+#[test]
+fn lone_transaction_is_shared_until_it_is_in_a_block() {
+    let shares = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::ShareWork));
+    let mut node = Node::started();
+    assert!(sets(&node.feed(Input::Work(true)), Timer::HalfView(HEIGHT)));
+    assert!(shares(&node.feed(Input::Timer(Timer::HalfView(HEIGHT)))));
+    assert!(shares(&node.times_out(0)), "with the wish");
+    let resend = || Input::Timer(Timer::Resend(HEIGHT));
+    assert!(shares(&node.feed(resend())), "and with each repetition of it: one delivery proves nothing");
+    let mut observer = Node::with(Net::of(4), 0, quorate_consensus::Trust::None);
+    observer.feed(Input::Work(true));
+    assert!(shares(&observer.feed(resend())), "who may not vote has nothing else to get it into a block");
+}
+
+/// faults.md, dead-leader-tax: one dead validator slows every n-th block by a full timeout (Besu #6398).
+#[test]
+fn dead_leader_tax_is_paid_once() {
+    let mut node = Node::started();
+    for _ in 0..4 {
+        node.feed(Input::Timer(Timer::Tick));
+        node.hears(node.net.vote(2, Phase::Prevote, 0, &node.net.block(0)));
+    }
+    // Two seconds of silence are known before there is work, so the wish comes with it.
+    assert_eq!(wishes(&node.feed(Input::Work(true))).len(), 1);
+    assert_eq!(node.view(), View(1));
+    // The leader of view 1 was heard; and only F timers of a height end early.
+    assert!(statements(&node.feed(Input::Timer(Timer::Tick))).is_empty());
+}
+
+#[test]
+fn dead_leader_tax_is_not_levied_on_a_leader_that_others_hear() {
+    let mut node = Node::started();
+    for _ in 0..6 {
+        node.feed(Input::Timer(Timer::Tick));
+        // Passed on by another: the state of one's own link is no reason.
+        node.hears_from(node.net.id(3), node.net.status(1, HEIGHT.0));
+    }
+    assert!(wishes(&node.feed(Input::Work(true))).is_empty());
+}
+
+/// R19: a liar that names many low heights gets one block for all of them.
+#[test]
+fn a_neighbour_behind_is_helped_once_a_tick() {
+    let mut node = Node::started();
+    let from = node.net.id(2);
+    let helped = |node: &mut Node, height: u64| {
+        let height = quorate_types::Height(height);
+        has(&node.feed(Input::Behind { height, from }), |it| matches!(it, Effect::SendDecided { .. }))
+    };
+    assert!(helped(&mut node, 2));
+    assert!(!helped(&mut node, 3) && !helped(&mut node, 2));
+    node.feed(Input::Timer(Timer::Tick));
+    assert!(helped(&mut node, 3));
+}

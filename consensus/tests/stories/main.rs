@@ -1,0 +1,9 @@
+//! Stories of one replica, told with hand-made inputs. Each is named after a row of the project's list of faults, or
+//! after the rule of `PROTOCOL.md` that it shows. Whole clusters are the simulator's.
+
+mod forgery;
+mod liveness;
+mod restart;
+mod support;
+mod view_change;
+mod voting;

@@ -1,0 +1,136 @@
+//! What a restarted replica may still sign.
+
+use std::collections::BTreeMap;
+
+use quorate_consensus::{Effect, Head, Input, Recovered, Timer, Trust};
+use quorate_types::{B256, Height, Message, Phase, View};
+
+use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
+
+/// faults.md, amnesia: votes in memory only; a restart in mid-height signs twice (all peers but two).
+#[test]
+fn amnesia_does_not_come_with_a_restart() {
+    let mut node = Node::started();
+    let (block, other) = (node.net.block(0), node.net.block(1));
+    node.prevotes(&block);
+    let (mut node, effects) = node.restarted();
+    assert!(statements(&effects).is_empty(), "nothing is signed");
+    let again = |it: &Effect| matches!(it, Effect::Broadcast(Message::Vote(vote)) if vote.statement.block_hash == block.hash());
+    assert!(has(&effects, again), "what was signed is sent again");
+    // The leader, or a liar in its place, offers another block in the same view.
+    node.hears(node.net.proposed(0, &other, None));
+    assert!(votes(&node.executes(&other)).is_empty());
+}
+
+#[test]
+fn the_lock_survives_a_restart() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.prevotes(&block);
+    node.hears(node.net.vote(1, Phase::Prevote, 0, &block));
+    node.hears(node.net.vote(2, Phase::Prevote, 0, &block));
+    let (mut node, effects) = node.restarted();
+    assert!(has(
+        &effects,
+        |it| matches!(it, Effect::Check { block_hash, .. } if *block_hash == block.hash())
+    ));
+    node.feed(Input::Work(true));
+    let wish = wishes(&node.times_out(0)).pop().expect("a wish");
+    assert_eq!(wish.prepared.map(|lock| lock.block_hash), Some(block.hash()));
+}
+
+/// Found by the simulator (crash, 2 nodes, seed 33): with no fault tolerated an own wish, counted from view 0, looked like
+/// a reason to jump, and was signed anew.
+#[test]
+fn a_restored_wish_is_not_signed_again() {
+    let mut node = Node::with(Net::of(2), 0, Trust::Full);
+    node.feed(Input::Work(true));
+    assert_eq!(wishes(&node.times_out(0)).len(), 1);
+    let (node, effects) = node.restarted();
+    assert!(statements(&effects).is_empty(), "{effects:?}");
+    assert_eq!(node.view(), View(1));
+}
+
+/// Found by the simulator (crash, seed 310): at height 1 the timer of view 0 was set during the restore and taken for
+/// that of view 1.
+#[test]
+fn a_restored_view_has_a_timer_of_its_own() {
+    let net = Net::of(4);
+    let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
+    let mut node = Node::new(net, 0, genesis, Recovered { records: BTreeMap::new(), trust: Trust::Full });
+    node.feed(Input::Start);
+    node.feed(Input::Timer(Timer::View(Height(1), View(0))));
+    let (mut node, effects) = node.restarted();
+    assert_eq!(node.view(), View(1));
+    assert!(!sets(&effects, Timer::View(Height(1), View(0))));
+    let wish = |who: usize, net: &Net| {
+        let change = quorate_types::ViewChange { height: Height(1), view: View(1), prepared: None };
+        let signed = net.sign(who, change);
+        Message::ViewChange(quorate_types::SignedViewChange { signed, certificate: None })
+    };
+    node.hears(wish(1, &node.net));
+    assert!(sets(&node.hears(wish(2, &node.net)), Timer::View(Height(1), View(1))));
+}
+
+/// faults.md, wiped-ahead: a node that lost its data signs again (own study).
+#[test]
+fn wiped_ahead_abstains_for_three_heights() {
+    let mut node = Node::with(Net::of(4), 2, Trust::None);
+    // One of the others is a block ahead, so this node may have signed at the height after that one.
+    node.hears(node.net.status(0, 5));
+    node.hears(node.net.status(1, 5));
+    let effects = node.hears(node.net.status(3, 6));
+    assert!(has(&effects, |it| matches!(it, Effect::Sync { .. })));
+    let mut head = node.net.head();
+    for height in 5..=9 {
+        let block = node.net.block_on(&head, 0);
+        assert_eq!(block.height(), Height(height));
+        node.hears(node.net.proposed(0, &block, None));
+        let voted = !votes(&node.executes(&block)).is_empty();
+        assert_eq!(voted, height >= 8, "the highest head was 5, so it votes from 8 on; at {height}");
+        node.hears(node.decided(&block, 0));
+        node.feed(Input::Durable(block.height()));
+        head = Head { height: block.height(), hash: block.hash(), ..head };
+    }
+}
+
+/// R21: a status that somebody passes on may be older than the loss of the log.
+#[test]
+fn a_head_counts_only_when_told_in_person() {
+    let mut node = Node::with(Net::of(4), 0, Trust::None);
+    let liar = node.net.id(3);
+    for who in 1..=3 {
+        node.hears_from(liar, node.net.status(who, 3));
+    }
+    let waits = node.replica.snapshot().abstaining.expect("it abstains");
+    assert!(waits.contains("heard 1 validators"), "{waits}");
+}
+
+/// faults.md, cold-start: all logs are new, and the fourth is not there yet (Besu #6457, #969).
+#[test]
+fn cold_start_needs_a_quorum_and_no_log() {
+    let net = Net::of(4);
+    let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
+    // Member 1 leads height 1.
+    let mut node = Node::new(net, 1, genesis, Recovered { records: BTreeMap::new(), trust: Trust::None });
+    let builds = |effects: &[Effect]| position(effects, |it| matches!(it, Effect::Build(_))).is_some();
+    assert!(!builds(&node.feed(Input::Start)));
+    assert!(!builds(&node.hears(node.net.status(0, 1))));
+    assert!(builds(&node.hears(node.net.status(2, 1))), "three of four have no block: the chain is new");
+}
+
+/// faults.md, wiped-node: a boast about a head that nobody proves delays a new chain, but not for ever.
+#[test]
+fn a_boast_delays_a_new_chain_by_ten_seconds_at_most() {
+    let net = Net::of(4);
+    let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
+    let mut node = Node::new(net, 1, genesis, Recovered { records: BTreeMap::new(), trust: Trust::None });
+    node.feed(Input::Start);
+    for (who, height) in [(3, 1_000), (0, 1), (2, 1)] {
+        let effects = node.hears(node.net.status(who, height));
+        assert!(!has(&effects, |it| matches!(it, Effect::Build(_))));
+    }
+    let started =
+        (0..20).any(|_| has(&node.feed(Input::Timer(Timer::Tick)), |it| matches!(it, Effect::Build(_))));
+    assert!(started);
+}

@@ -1,0 +1,155 @@
+//! Timers, wishes, jumps, and what the leader of a later view may propose.
+
+use quorate_consensus::{BlockSource, Effect, Input, Timer, Verdict};
+use quorate_types::{Phase, Prepared, View};
+
+use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, statements, votes, wishes};
+
+/// faults.md, restart-runaway-timers: timers doubled for ever while two of four were down (Besu #7642, Edge #185).
+#[test]
+fn restart_runaway_timers_need_a_quorum() {
+    let mut node = Node::started();
+    node.feed(Input::Work(true));
+    node.times_out(0);
+    let next = Timer::View(HEIGHT, View(1));
+    assert!(!sets(&node.hears(node.net.wished(1, 1, None)), next), "two of four: the view does not age");
+    assert!(statements(&node.times_out(1)).is_empty());
+    assert_eq!(node.view(), View(1));
+    // The third comes back, and it goes on at once.
+    assert!(sets(&node.hears(node.net.wished(2, 1, None)), next));
+}
+
+/// faults.md, liar-high-view: one node sends a huge view, and all follow (FISCO #2206, #2211).
+#[test]
+fn liar_high_view_moves_nobody() {
+    let mut node = Node::started();
+    for view in [1, 1_000, u64::MAX] {
+        assert!(statements(&node.hears(node.net.wished(3, view, None))).is_empty());
+    }
+    assert_eq!(node.view(), View(0));
+    // With an honest one beside the liar it goes as far as that one.
+    let effects = node.hears(node.net.wished(1, 2, None));
+    assert_eq!(wishes(&effects).iter().map(|it| it.view).collect::<Vec<_>>(), [View(2)]);
+}
+
+/// R12: who asked for a higher view votes in no lower one.
+#[test]
+fn no_vote_after_giving_up() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.hears(node.net.proposed(0, &block, None));
+    node.times_out(0);
+    assert!(votes(&node.executes(&block)).is_empty(), "the block came too late for a prevote");
+    for who in 1..=3 {
+        assert!(votes(&node.hears(node.net.vote(who, Phase::Prevote, 0, &block))).is_empty());
+    }
+}
+
+/// R11: the wish carries the lock.
+#[test]
+fn a_wish_names_the_lock() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.prevotes(&block);
+    node.hears(node.net.vote(1, Phase::Prevote, 0, &block));
+    node.hears(node.net.vote(2, Phase::Prevote, 0, &block));
+    let lock = Prepared { view: View(0), block_hash: block.hash() };
+    assert_eq!(wishes(&node.times_out(0))[0].prepared, Some(lock));
+}
+
+/// faults.md, prepared-then-lost: a prepared block must be decided views later (Besu #3785, #6613).
+#[test]
+fn prepared_then_lost_is_proposed_again() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.hears(node.net.proposed(0, &block, None));
+    node.executes(&block);
+    // Views 1 and 2 failed. Member 0 leads view 3, and one of the wishes carries the lock.
+    let lock = node.net.lock(0, &block, &[1, 2, 3]);
+    node.hears(node.net.wished(1, 3, Some(&lock)));
+    let mut effects = node.hears(node.net.wished(2, 3, None));
+    effects.extend(node.hears(node.net.wished(3, 3, None)));
+    assert!(!has(&effects, |it| matches!(it, Effect::Build(_))), "nothing fresh");
+    let proposed = proposals(&effects);
+    assert_eq!(proposed.len(), 1);
+    assert_eq!((proposed[0].view, proposed[0].block_hash), (View(3), block.hash()));
+}
+
+/// R3: a leader that lacks the body of the lock asks those who are locked on it, and does without them when a quorum
+/// does not carry it.
+#[test]
+fn a_lock_without_its_body_is_fetched_or_left_out() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    let lock = node.net.lock(0, &block, &[0, 1, 2]);
+    let effects = node.hears(node.net.wished(3, 3, Some(&lock)));
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Check { source: BlockSource::Peers(peers), .. } => Some(peers.clone()),
+        _ => None,
+    });
+    assert!(asked.is_some(), "at once");
+    node.feed(Input::Checked { block_hash: block.hash(), verdict: Verdict::Unavailable });
+    let effects = node.hears(node.net.wished(1, 3, None));
+    // It jumped with the second wish; its own and those two are a quorum, and one of them carries the lock.
+    assert!(!has(&effects, |it| matches!(it, Effect::Build(_))));
+    let asked = effects.iter().find_map(|effect| match effect {
+        Effect::Check { source: BlockSource::Peers(peers), .. } => Some(peers.clone()),
+        _ => None,
+    });
+    assert_eq!(asked.expect("asked again")[0], node.net.id(3), "who is locked has it on disk");
+    let effects = node.hears(node.net.wished(2, 3, None));
+    assert!(has(&effects, |it| matches!(it, Effect::Build(_))), "three wishes do not carry it");
+}
+
+/// faults.md, slow-execution: a block takes longer than the timer, and so does each one after it.
+#[test]
+fn slow_execution_holds_the_timer_back_within_bounds() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.hears(node.net.proposed(0, &block, None));
+    node.feed(Input::Executing(block.hash()));
+    for _ in 0..16 {
+        let effects = node.times_out(0);
+        assert!(statements(&effects).is_empty());
+        assert!(
+            effects.iter().any(|it| matches!(it, Effect::SetTimer(Timer::View(..), after) if *after == BASE))
+        );
+    }
+    assert_eq!(wishes(&node.times_out(0)).len(), 1, "for ever would be too long");
+}
+
+/// faults.md, slow-execution: the leaders of later views make smaller blocks.
+#[test]
+fn slow_execution_shrinks_fresh_blocks() {
+    let mut node = Node::started();
+    node.hears(node.net.wished(1, 3, None));
+    node.hears(node.net.wished(2, 3, None));
+    let effects = node.hears(node.net.wished(3, 3, None));
+    let built = |effects: &[Effect]| {
+        effects.iter().find_map(|it| match it {
+            Effect::Build(plan) => Some((plan.view, plan.gas_shift, plan.may_be_empty)),
+            _ => None,
+        })
+    };
+    // It may have had its quorum one wish earlier.
+    let plan = built(&effects).or_else(|| built(&node.feed(Input::Timer(Timer::Tick))));
+    assert!(plan.is_none_or(|plan| plan == (View(3), 2, true)), "{plan:?}");
+}
+
+/// R15: a vote shows as well as a wish in which view its signer is. The leader's proposal, by which it came there, may be
+/// lost in a restart together with the leader.
+#[test]
+fn a_vote_shows_the_view_of_its_signer() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.hears(node.net.wished(1, 1, None));
+    let next = Timer::View(HEIGHT, View(1));
+    let effects = node.hears(node.net.wished(2, 1, None));
+    assert!(sets(&effects, next), "it jumps, and three wish for view 1");
+
+    let mut node = Node::started();
+    node.feed(Input::Work(true));
+    node.times_out(0);
+    assert!(!sets(&node.hears(node.net.wished(1, 1, None)), next));
+    assert!(sets(&node.hears(node.net.vote(3, Phase::Prevote, 1, &block)), next));
+}

@@ -1,0 +1,36 @@
+//! The contract of the command: exit codes, the replay command, the report as JSON.
+
+use std::process::{Command, Output};
+
+fn simulate(arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_simulate")).args(arguments.split(' ')).output().expect("it starts")
+}
+
+#[test]
+fn seeds_that_pass_exit_with_0() {
+    let output = simulate("--seeds 0..5 -o json");
+    assert!(output.status.success());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&report["passed"], &report["scenario"]), (&5.into(), &"harsh".into()));
+}
+
+#[test]
+fn a_failure_exits_with_1_and_says_how_to_replay_it() {
+    // Three liars of four cannot be outvoted.
+    let arguments = "--seeds 0..20 --nodes 4 --byzantine 3 --scenario calm";
+    let output = simulate(arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let replay =
+        text.lines().find_map(|line| line.trim().strip_prefix("replay: simulate ")).expect("a command");
+    let again = simulate(replay);
+    assert_eq!(again.status.code(), Some(1), "it fails again");
+    assert!(!again.stderr.is_empty(), "and shows what happened");
+}
+
+#[test]
+fn nonsense_is_refused_with_2() {
+    for arguments in ["--seeds 5..5", "--seeds a..b", "--scenario mild", "--nodes 0"] {
+        assert_eq!(simulate(arguments).status.code(), Some(2), "{arguments}");
+    }
+}
