@@ -67,6 +67,8 @@ pub enum Input {
     Durable(Height),
     /// The chain went on without the replica: blocks with their certificates came by sync.
     Synced(Head),
+    /// Whether the disk has room: without it nothing new is proposed or voted for (faults.md, disk-full).
+    DiskRoom(bool),
     /// A peer said hello.
     PeerConnected,
     /// A neighbour sent something for a height that is decided here, unchecked.

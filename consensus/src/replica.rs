@@ -25,6 +25,8 @@ pub struct Replica {
     /// Whether a transaction waits that could be executed now.
     pub(crate) work: bool,
     pub(crate) signing: Signing,
+    /// Whether what is signed can be written.
+    pub(crate) disk_room: bool,
     pub(crate) liveness: Liveness,
     /// What the vote log held of heights that are not reached yet.
     pub(crate) recovered: BTreeMap<Height, OwnRecord>,
@@ -59,6 +61,7 @@ impl Replica {
             durable: head.height,
             work: false,
             signing,
+            disk_room: true,
             liveness: Liveness::default(),
             recovered: recovered.records,
             last_decided: None,
@@ -86,6 +89,10 @@ impl Replica {
                 self.arm_view_timer();
             }
             Input::Synced(head) => self.on_synced(head),
+            Input::DiskRoom(room) => {
+                self.disk_room = room;
+                self.arm_view_timer();
+            }
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
             Input::Ahead { height, from } => self.ask_to_sync(height, from),
@@ -102,6 +109,7 @@ impl Replica {
     /// more than two heights above the head are how a database that went back is recognised (R20).
     pub(crate) fn may_sign(&self) -> bool {
         self.is_trusted()
+            && self.disk_room
             && self.durable.next() >= self.head_height
             && self.now.validators.contains(&self.config.me)
     }

@@ -113,6 +113,7 @@ impl Replica {
             return Some("observer: not in the validator set".to_owned());
         }
         match &self.signing {
+            Signing::Free if !self.disk_room => Some("paused: the disk is almost full".to_owned()),
             Signing::Free => None,
             Signing::Stopped => Some("stopped for safety: see the log for the alarm".to_owned()),
             Signing::Abstaining(abstention) => match abstention.resume_at() {

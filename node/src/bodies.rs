@@ -14,7 +14,7 @@ use crate::{
     chain::{Candidates, ChainHandle, Command},
     clock,
     driver::{Current, Event},
-    ingress::{Recovery, publish},
+    ingress::{Recovery, publish_again},
 };
 
 /// How often the peers are asked in turn before a body counts as unavailable.
@@ -176,7 +176,7 @@ impl Bodies {
         let waiting = self.pool.lock().waiting_longest(MAX_SHARED_BYTES);
         if !waiting.is_empty() {
             let transactions = waiting.iter().map(|it| it.raw().clone()).collect();
-            publish(&self.network, transactions);
+            publish_again(&self.network, transactions);
         }
     }
 }

@@ -173,9 +173,18 @@ impl Ingress {
     }
 }
 
-/// Gossips raw transactions. What does not get out now is offered again by the pool.
+/// Gossips new transactions. What does not get out now is offered again later.
 pub(crate) fn publish(network: &NetworkHandle, transactions: Vec<Bytes>) {
-    if let Err(error) = network.publish_transactions(&TransactionBatch { transactions, trace_id: None }) {
+    gossip(network, transactions, None);
+}
+
+/// Gossips transactions once more. Gossip drops what it has seen, by content, so each offer gets a trace id of its own.
+pub(crate) fn publish_again(network: &NetworkHandle, transactions: Vec<Bytes>) {
+    gossip(network, transactions, Some(u128::from(clock::now_ms()).to_be_bytes()));
+}
+
+fn gossip(network: &NetworkHandle, transactions: Vec<Bytes>, trace_id: Option<[u8; 16]>) {
+    if let Err(error) = network.publish_transactions(&TransactionBatch { transactions, trace_id }) {
         tracing::debug!(%error, "could not gossip transactions");
     }
 }

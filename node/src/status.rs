@@ -3,20 +3,29 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use quorate_consensus::Input;
 use quorate_p2p::NetworkHandle;
 use quorate_rpc::{ConsensusState, NodeStatus, SyncRange};
 use quorate_storage::Store;
 use quorate_txpool::Pool;
 use quorate_types::{Height, NodeId};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{driver::Current, metrics};
+use crate::{
+    clock,
+    driver::{Current, Event},
+    ingress, metrics,
+};
 
 /// How often the status is made anew.
 const INTERVAL: Duration = Duration::from_millis(500);
 /// A node further behind than this is not ready.
 const MAX_LAG_BLOCKS: u64 = 16;
+/// Executable transactions older than this are offered to the peers again.
+const OVERDUE_MS: u64 = 3_000;
+/// How many at a time: a small share of a link, twice a second.
+const MAX_OFFERED: usize = 128;
 
 /// What the status is made of.
 pub(crate) struct Monitor {
@@ -29,11 +38,13 @@ pub(crate) struct Monitor {
     pub(crate) syncing: watch::Receiver<Option<SyncRange>>,
     pub(crate) min_free_bytes: u64,
     pub(crate) status: watch::Sender<NodeStatus>,
+    pub(crate) replica: mpsc::Sender<Event>,
 }
 
 impl Monitor {
     pub(crate) async fn run(self, cancel: CancellationToken) {
         let mut beat = tokio::time::interval(INTERVAL);
+        let mut had_room = true;
         loop {
             tokio::select! {
                 () = cancel.cancelled() => {
@@ -43,7 +54,16 @@ impl Monitor {
                     });
                     return;
                 }
-                _ = beat.tick() => self.refresh(),
+                _ = beat.tick() => {
+                    self.refresh();
+                    let has_room = self.shortage().is_none();
+                    if has_room != had_room {
+                        had_room = has_room;
+                        // Sent again with the next change only: the queue of the driver is read for ever.
+                        let _ = self.replica.send(Event::Input(Input::DiskRoom(has_room))).await;
+                    }
+                    self.tend_pool();
+                }
             }
         }
     }
@@ -104,13 +124,32 @@ impl Monitor {
         if let Some(why) = consensus.abstaining.as_ref().filter(|why| !why.starts_with("observer")) {
             reasons.push(why.clone());
         }
+        reasons.extend(self.shortage());
+        reasons
+    }
+
+    /// Why the disk does not do: below the limit a write could fail halfway, which is final.
+    fn shortage(&self) -> Option<String> {
         match self.store.free_bytes() {
             Ok(free) if free < self.min_free_bytes => {
-                reasons.push(format!("disk low: {free} bytes free, {} needed", self.min_free_bytes));
+                Some(format!("disk low: {free} bytes free, {} needed", self.min_free_bytes))
             }
-            Ok(_) => {}
-            Err(error) => reasons.push(format!("disk: {error}")),
+            Ok(_) => None,
+            Err(error) => Some(format!("disk: {error}")),
         }
-        reasons
+    }
+
+    /// Drops what waited too long for a nonce, and offers again what should long be in a block: gossip may have been lost.
+    fn tend_pool(&self) {
+        let now_ms = clock::now_ms();
+        let overdue: Vec<_> = {
+            let mut pool = self.pool.lock();
+            pool.expire(now_ms);
+            let hashes = pool.older_than(OVERDUE_MS, now_ms, MAX_OFFERED);
+            hashes.into_iter().filter_map(|hash| pool.get(hash)).map(|it| it.raw().clone()).collect()
+        };
+        if !overdue.is_empty() {
+            ingress::publish_again(&self.network, overdue);
+        }
     }
 }

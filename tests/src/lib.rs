@@ -9,3 +9,9 @@
 //!
 //! What it never holds: code that the product needs. Everything the tests start is what an operator
 //! starts, by the same commands.
+//!
+//! The library holds what those stories are told with: a network of processes ([`cluster`]) and a wallet as SDKs
+//! are ([`wallet`]). The benchmark `load` uses the same.
+
+pub mod cluster;
+pub mod wallet;

@@ -34,6 +34,7 @@ pub(crate) const EVENT_CAPACITY: usize = 4096;
 pub(crate) const ANSWER_CAPACITY: usize = 8192;
 
 /// What reaches the driver.
+#[expect(clippy::large_enum_variant, reason = "nearly all are inputs, and each is moved twice")]
 pub(crate) enum Event {
     /// For the replica as it is.
     Input(Input),

@@ -198,6 +198,7 @@ impl Shared {
             syncing: watches.progress.1.clone(),
             min_free_bytes: config.storage.min_free_bytes,
             status: watches.status.0.clone(),
+            replica: self.events.clone(),
         }
     }
 

@@ -150,7 +150,7 @@ impl Cluster {
     pub fn suffer(&mut self, fault: Fault) {
         match fault {
             Fault::Start(node) => self.start(node),
-            Fault::Crash { node, death, after } if after == 0 => {
+            Fault::Crash { node, death, after: 0 } => {
                 self.nodes[node].crash(death, &mut self.world);
             }
             Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),

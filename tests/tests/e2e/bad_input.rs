@@ -9,7 +9,7 @@ use std::{
 use jsonrpsee::{core::client::ClientT, rpc_params};
 use serde_json::Value;
 
-use crate::{
+use quorate_tests::{
     cluster::Cluster,
     wallet::{Wallet, receipt, send},
 };

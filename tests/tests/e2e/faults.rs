@@ -9,7 +9,7 @@ use jsonrpsee::{core::client::ClientT, rpc_params};
 use quorate_types::B256;
 use serde_json::Value;
 
-use crate::{
+use quorate_tests::{
     cluster::{Cluster, wait_until},
     wallet::{Wallet, receipt, send},
 };

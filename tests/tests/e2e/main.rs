@@ -3,7 +3,5 @@
 //! Every network here is made and run by the same commands that a person types: `testnet new|up|down`.
 
 mod bad_input;
-mod cluster;
 mod faults;
 mod transactions;
-mod wallet;

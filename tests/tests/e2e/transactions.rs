@@ -8,7 +8,7 @@ use jsonrpsee::{
 use quorate_types::{Address, B256, U256};
 use serde_json::{Value, json};
 
-use crate::{
+use quorate_tests::{
     cluster::Cluster,
     wallet::{Wallet, balance, counter_code, receipt, send},
 };

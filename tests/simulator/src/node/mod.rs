@@ -73,6 +73,7 @@ pub(crate) struct Process {
     syncing_until: Duration,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack")]
 enum Incoming {
     Input(Input),
     Packet { from: usize, packet: Packet },

@@ -89,6 +89,7 @@ impl Cluster {
     }
 
     /// How many nodes there are, the observer included.
+    #[expect(clippy::len_without_is_empty, reason = "a network has nodes")]
     pub fn len(&self) -> usize {
         self.names.len()
     }
@@ -138,6 +139,14 @@ impl Cluster {
             String::from_utf8_lossy(&line).split('\0').any(|argument| Path::new(argument) == config)
         });
         running.next().map(Pid::from_raw)
+    }
+
+    /// The memory of a running node's process.
+    pub fn resident_bytes(&self, index: usize) -> u64 {
+        let pid = self.pid(index).expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     /// `kill -9`, and waits until the process is gone.

@@ -23,6 +23,7 @@ pub struct Wallet {
 
 impl Wallet {
     /// A funded development account.
+    #[must_use]
     pub fn development(index: u32) -> Self {
         let builder =
             MnemonicBuilder::<English>::default().phrase(MNEMONIC).index(index).expect("a small index");
@@ -30,11 +31,14 @@ impl Wallet {
     }
 
     /// An account that owns nothing yet.
+    #[must_use]
     pub fn fresh(seed: u32) -> Self {
         let secret = keccak256(seed.to_be_bytes());
         Self { signer: PrivateKeySigner::from_bytes(&secret).expect("a valid key"), nonce: 0 }
     }
 
+    /// Where it is paid.
+    #[must_use]
     pub fn address(&self) -> Address {
         self.signer.address()
     }
@@ -103,6 +107,7 @@ pub async fn balance(client: &HttpClient, address: Address) -> U256 {
 /// JUMPDEST  PUSH0 SLOAD PUSH1 1 ADD DUP1 PUSH0 SSTORE  PUSH0 MSTORE
 /// PUSH1 0x42 PUSH1 32 PUSH0 LOG1  PUSH1 32 PUSH0 RETURN
 /// ```
+#[must_use]
 pub fn counter_code() -> Bytes {
     let runtime = hex::decode("36156008575f5ffd5b5f54600101805f555f52604260205fa160205ff3").expect("hex");
     let length = u8::try_from(runtime.len()).expect("a short contract");
