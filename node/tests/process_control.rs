@@ -111,6 +111,12 @@ fn up_starts_all_and_down_ends_all(story: &Story) {
     assert_eq!((status[1].height, status[1].view, status[1].peers), (Some(1), Some(3), Some(4)));
     assert_eq!((status[1].state.as_str(), status[1].head.as_deref()), ("healthy", Some("0xabcdef01")));
 
+    // Without their files they are found all the same, as those are that somebody started by hand.
+    for name in ["node0", "observer0"] {
+        fs::remove_file(story.network.folder.join(name).join("node.pid")).expect("it was there");
+    }
+    assert_eq!(story.pids(), pids);
+
     let stopped = story.network.down(Duration::from_secs(10)).expect("they end");
     assert!(stopped.iter().all(|(_, how)| *how == Stopped::Ended), "{stopped:?}");
     assert_eq!(story.pids(), [None, None]);

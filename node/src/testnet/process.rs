@@ -101,14 +101,6 @@ mod tests {
         (folder, config)
     }
 
-    /// A program that ignores its arguments and sleeps.
-    fn sleeper(config: &Path, folder: &Path) -> Child {
-        let program = folder.join("sleeper");
-        fs::write(&program, "#!/bin/sh\nwhile :; do sleep 1; done\n").expect("written");
-        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
-        start(&program, config, &folder.join("logs")).expect("started")
-    }
-
     #[test]
     fn a_stale_pid_file_names_nobody() {
         let (folder, config) = files();
@@ -118,22 +110,6 @@ mod tests {
         assert_eq!(find(&pid_file, &config), None);
         fs::write(&pid_file, "not a number").expect("written");
         assert_eq!(find(&pid_file, &config), None);
-    }
-
-    #[test]
-    fn a_running_node_is_found_with_and_without_its_pid_file_and_ends_when_asked() {
-        let (folder, config) = files();
-        let mut child = sleeper(&config, folder.path());
-        let pid_file = folder.path().join("node.pid");
-        assert_eq!(find(&pid_file, &config), Some(child.id()), "by its arguments");
-        fs::write(&pid_file, child.id().to_string()).expect("written");
-        assert_eq!(find(&pid_file, &config), Some(child.id()), "by its file");
-        assert!(!runs(child.id(), &folder.path().join("node1.toml")), "another node's file is not this one");
-
-        ask_to_end(child.id()).expect("sent");
-        child.wait().expect("it ended");
-        assert_eq!(find(&pid_file, &config), None);
-        ask_to_end(child.id()).expect("a process that is gone needs no signal");
     }
 
     #[test]
