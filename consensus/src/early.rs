@@ -7,6 +7,10 @@ use quorate_types::{Height, Message, NodeId};
 
 /// What one neighbour may leave here: a proposal and the votes of a large set, delivered on others' behalf.
 const MAX_PER_NEIGHBOUR: usize = 600;
+/// The bytes, roughly, that one neighbour may leave here: a full proposal and the votes.
+const MAX_BYTES_PER_NEIGHBOUR: usize = 6 << 20;
+/// The bytes, roughly, that all may leave here together.
+const MAX_BYTES: usize = 64 << 20;
 /// Neighbours with something here: a full validator set and its observers.
 const MAX_NEIGHBOURS: usize = 512;
 
@@ -15,6 +19,7 @@ const MAX_NEIGHBOURS: usize = 512;
 pub struct Early {
     height: Height,
     waiting: BTreeMap<NodeId, Vec<Message>>,
+    bytes: BTreeMap<NodeId, usize>,
 }
 
 impl Early {
@@ -23,6 +28,12 @@ impl Early {
         if height != self.height {
             self.height = height;
             self.waiting.clear();
+            self.bytes.clear();
+        }
+        let Some(size) = size_of(&message) else { return false };
+        let (own, all) = (self.bytes.get(&from).copied().unwrap_or(0), self.bytes.values().sum::<usize>());
+        if own + size > MAX_BYTES_PER_NEIGHBOUR || all + size > MAX_BYTES {
+            return false;
         }
         if self.waiting.len() >= MAX_NEIGHBOURS && !self.waiting.contains_key(&from) {
             return false;
@@ -31,6 +42,7 @@ impl Early {
         let room = slot.len() < MAX_PER_NEIGHBOUR && !slot.contains(&message);
         if room {
             slot.push(message);
+            *self.bytes.entry(from).or_default() += size;
         }
         room
     }
@@ -41,6 +53,7 @@ impl Early {
             return Vec::new();
         }
         let waiting = std::mem::take(&mut self.waiting);
+        self.bytes.clear();
         if height > self.height {
             return Vec::new();
         }
@@ -48,5 +61,20 @@ impl Early {
             .into_iter()
             .flat_map(|(from, messages)| messages.into_iter().map(move |it| (from, it)))
             .collect()
+    }
+}
+
+/// What a message takes, roughly; `None` for a decision, which sync brings as well.
+fn size_of(message: &Message) -> Option<usize> {
+    /// Any of the small ones, with a certificate or a justification of a large set.
+    const SMALL: usize = 64 << 10;
+    match message {
+        Message::Proposal(it) => {
+            let prefilled: usize = it.prefilled.iter().map(|(_, raw)| raw.len()).sum();
+            Some(SMALL + it.transaction_hashes.len() * 32 + prefilled)
+        }
+        Message::ViewChange(_) => Some(SMALL),
+        Message::Vote(_) | Message::Reject(_) | Message::Status(_) => Some(std::mem::size_of::<Message>()),
+        Message::Decided(_) => None,
     }
 }

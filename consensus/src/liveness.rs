@@ -121,6 +121,8 @@ impl Replica {
         if !newer || !self.now.validators.contains(&signer) {
             return;
         }
+        // A replayed one is no sign of life.
+        self.liveness.heard(signer);
         self.liveness.statuses.insert(signer, status);
         self.emit(Effect::Relay { message: Message::Status(status), from });
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_types::{
-    B256, Block, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
+    B256, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
 };
 
 use crate::{
@@ -30,8 +30,6 @@ pub struct Replica {
     pub(crate) liveness: Liveness,
     /// What the vote log held of heights that are not reached yet.
     pub(crate) recovered: BTreeMap<Height, OwnRecord>,
-    /// The last decision, for neighbours one behind.
-    pub(crate) last_decided: Option<(CommitCertificate, Arc<Block>)>,
     effects: Vec<Effect>,
 }
 
@@ -64,7 +62,6 @@ impl Replica {
             disk_room: true,
             liveness: Liveness::default(),
             recovered: recovered.records,
-            last_decided: None,
             effects: Vec::new(),
         }
     }
@@ -145,13 +142,13 @@ impl Replica {
     }
 
     fn on_message(&mut self, message: Verified<Message>, from: NodeId) {
-        if let Some(signer) = message.signer() {
-            self.liveness.heard(signer);
-        }
         let height = message.height();
         if let Message::Status(status) = &*message {
             self.on_status(*status, from);
             return;
+        }
+        if let Some(signer) = message.signer() {
+            self.liveness.heard(signer);
         }
         if height < self.now.height {
             self.help(from, height);
@@ -237,8 +234,12 @@ impl Replica {
                 self.arm_view_timer();
             }
             Verdict::Invalid { reason, roots } => self.on_refused(block_hash, reason, roots),
-            Verdict::Mismatched | Verdict::Unavailable => {
-                // Asked for again when it is offered or resent; the block itself may be sound.
+            Verdict::Unavailable => {
+                // Asked for again with the next resend.
+                self.now.blocks.remove(&block_hash);
+            }
+            Verdict::Mismatched => {
+                // The offer was wrong; the block itself may be sound, and be offered rightly.
                 self.now.blocks.remove(&block_hash);
                 self.now.proposals.retain(|_, it| it.propose.statement.block_hash != block_hash);
             }
@@ -279,7 +280,6 @@ impl Replica {
             hash: candidate.block.hash(),
             next_validators: candidate.next_validators.clone(),
         };
-        self.last_decided = Some((certificate.clone(), candidate.block.clone()));
         self.emit(Effect::Decide { candidate, certificate });
         self.go_on_from(head);
     }
@@ -288,7 +288,6 @@ impl Replica {
         self.durable = self.durable.max(head.height);
         if head.height >= self.now.height {
             self.stop_timers();
-            self.last_decided = None;
             self.go_on_from(head);
         }
     }

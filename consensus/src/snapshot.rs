@@ -109,13 +109,16 @@ impl Replica {
     }
 
     fn why_not_voting(&self) -> Option<String> {
+        if matches!(self.signing, Signing::Stopped) {
+            return Some("stopped for safety: see the log for the alarm".to_owned());
+        }
         if !self.now.validators.contains(&self.config.me) {
             return Some("observer: not in the validator set".to_owned());
         }
         match &self.signing {
             Signing::Free if !self.disk_room => Some("paused: the disk is almost full".to_owned()),
             Signing::Free => None,
-            Signing::Stopped => Some("stopped for safety: see the log for the alarm".to_owned()),
+            Signing::Stopped => None,
             Signing::Abstaining(abstention) => match abstention.resume_at() {
                 Some(height) if self.now.height >= height => None,
                 Some(height) => {

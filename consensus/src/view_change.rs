@@ -68,6 +68,8 @@ impl Replica {
     /// Timeout (R11, R12): from here on no vote in a view below `view`, and the wish carries the lock.
     pub(crate) fn change_view(&mut self, view: View) {
         if !self.may_sign() {
+            // Armed anew once it may.
+            self.now.timer.armed = false;
             return;
         }
         self.leave_view(view);

@@ -21,6 +21,8 @@ use crate::{
 const ROUNDS: usize = 2;
 /// The raw transactions that a validator shares when its work does not get into a block.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
+/// Before a block that nobody has is asked for again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How often the clock is looked at while a proposal is from the future.
 const CLOCK_STEP: Duration = Duration::from_millis(250);
 
@@ -53,14 +55,13 @@ impl Bodies {
                 Ok((block, transactions)) => {
                     // A full queue only loses the right to hold the timer back.
                     let _ = answers.try_send(Event::Input(Input::Executing(block_hash)));
-                    let reply = Box::new(move |verdict| {
-                        let _ = answers.try_send(Event::Input(Input::Checked { block_hash, verdict }));
-                    });
+                    let runtime = this.runtime.clone();
+                    let reply = Box::new(move |verdict| answer(&runtime, answers, block_hash, verdict));
                     this.chain.send(Command::Check { block, transactions, reply });
                 }
                 Err(verdict) => {
                     tracing::debug!(%block_hash, ?verdict, "no body for a block");
-                    let _ = answers.send(Event::Input(Input::Checked { block_hash, verdict })).await;
+                    answer(&this.runtime, answers, block_hash, verdict);
                 }
             }
         });
@@ -104,7 +105,10 @@ impl Bodies {
     async fn fetch_block(&self, block_hash: B256, peers: &[NodeId]) -> Result<Arc<Block>, Verdict> {
         for peer in self.ask_order(peers) {
             match self.network.request(peer, &Request::BlockByHash(block_hash)).await {
-                Ok(Response::Block(Some(block))) if block.hash() == block_hash => return Ok(block),
+                // The hash is the header's alone: what came with it must be its own.
+                Ok(Response::Block(Some(block))) if block.hash() == block_hash && block.is_body_bound() => {
+                    return Ok(block);
+                }
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%peer, %error, "no answer to a request for a block"),
             }
@@ -170,6 +174,11 @@ impl Bodies {
         order.iter().cycle().take(once * ROUNDS).copied().collect()
     }
 
+    /// Whether a transaction is executable at the head.
+    pub(crate) fn has_work(&self) -> bool {
+        self.pool.lock().has_work()
+    }
+
     /// Sends the transactions that wait longest here to everyone: one that no other pool has must still
     /// get into a block (faults.md, lone-transaction).
     pub(crate) fn share_work(&self) {
@@ -179,6 +188,22 @@ impl Bodies {
             publish_again(&self.network, transactions);
         }
     }
+}
+
+/// Answers the replica; what is not to be had is said after a pause, since it is asked for again at once.
+fn answer(
+    runtime: &tokio::runtime::Handle,
+    answers: mpsc::Sender<Event>,
+    block_hash: B256,
+    verdict: Verdict,
+) {
+    runtime.spawn(async move {
+        if matches!(verdict, Verdict::Unavailable) {
+            tokio::time::sleep(RETRY_PAUSE).await;
+        }
+        // The driver ends with the node.
+        let _ = answers.send(Event::Input(Input::Checked { block_hash, verdict })).await;
+    });
 }
 
 fn fill(raw: &mut [Option<Bytes>], hashes: &[B256], found: &mut std::collections::HashMap<B256, Bytes>) {

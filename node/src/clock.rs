@@ -20,20 +20,26 @@ pub(crate) fn now_ms() -> u64 {
 
 /// The distances of other validators' clocks to this one, from their last statuses.
 #[derive(Debug, Default)]
-pub(crate) struct ClockSkew(BTreeMap<NodeId, i64>);
+pub(crate) struct ClockSkew {
+    /// Each one's last clock, and its distance to this one's then.
+    seen: BTreeMap<NodeId, (u64, i64)>,
+}
 
 impl ClockSkew {
     /// Notes what `id`'s clock showed just now, delay included.
     pub(crate) fn observe(&mut self, id: NodeId, clock_ms: u64) {
-        let distance = i64::try_from(clock_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(now_ms());
-        self.0.insert(id, distance);
+        // A replayed status says nothing about the clock.
+        if self.seen.get(&id).is_none_or(|(last, _)| *last < clock_ms) {
+            let distance = i64::try_from(clock_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(now_ms());
+            self.seen.insert(id, (clock_ms, distance));
+        }
     }
 
     /// The weighted median distance, when it is too large to trust the own clock.
     pub(crate) fn excess_ms(&mut self, set: &ValidatorSet) -> Option<i64> {
-        self.0.retain(|id, _| set.contains(id));
+        self.seen.retain(|id, _| set.contains(id));
         let mut weighted: Vec<_> =
-            self.0.iter().map(|(id, distance)| (*distance, set.weight_of(id))).collect();
+            self.seen.iter().map(|(id, (_, distance))| (*distance, set.weight_of(id))).collect();
         weighted.sort_unstable();
         let half = weighted.iter().map(|(_, weight)| weight).sum::<u64>() / 2;
         let mut passed = 0;

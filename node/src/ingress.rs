@@ -1,10 +1,7 @@
 //! The way of a transaction into the pool, from a client or a peer alike: decode, cheap checks, recover the sender
 //! once, admit, tell the leader-to-be that there is work, and pass on what is new.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -17,6 +14,7 @@ use quorate_txpool::Pool;
 use quorate_types::{Address, B256, Block, Bytes, Transaction, TransactionError, UnrecoveredTransaction};
 use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{clock, driver::Event, metrics};
 
@@ -90,15 +88,17 @@ pub(crate) struct Ingress {
     pub(crate) network: NetworkHandle,
     pub(crate) recovery: Recovery,
     pub(crate) events: mpsc::Sender<Event>,
-    /// Whether the replica knows that there is work.
-    pub(crate) work_announced: Arc<AtomicBool>,
 }
 
 impl Ingress {
     /// Takes clients' transactions until the node stops.
-    pub(crate) async fn run(self, mut submissions: mpsc::Receiver<Submission>) {
+    pub(crate) async fn run(self, mut submissions: mpsc::Receiver<Submission>, cancel: CancellationToken) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
-        while submissions.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        while cancel
+            .run_until_cancelled(submissions.recv_many(&mut batch, MAX_BATCH))
+            .await
+            .is_some_and(|got| got > 0)
+        {
             let arrivals = batch.drain(..).map(|it| Arrival { raw: it.raw, reply: Some(it.reply) }).collect();
             let accepted = self.admit(arrivals).await;
             if !accepted.is_empty() {
@@ -121,7 +121,7 @@ impl Ingress {
             let _ = reply.send(this.admit_now(arrivals));
         });
         let (accepted, executable) = admitted.await.unwrap_or_default();
-        if executable && !self.work_announced.swap(true, Ordering::AcqRel) {
+        if executable {
             let _ = self.events.send(Event::Input(Input::Work(true))).await;
         }
         accepted

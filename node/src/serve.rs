@@ -22,25 +22,30 @@ impl Library {
     /// Answers one request; reads the disk.
     pub(crate) fn answer(&self, request: Request) -> Result<Response, StorageError> {
         Ok(match request {
-            Request::Blocks { from, count } => Response::blocks(self.blocks(from, count)?),
+            Request::Blocks { from, count } => Response::blocks(self.blocks(from, count)),
             Request::BlockByHash(hash) => Response::Block(self.block_by_hash(&hash)?),
             Request::Transactions(hashes) => Response::transactions(self.transactions(&hashes)),
         })
     }
 
-    fn blocks(&self, from: Height, count: u32) -> Result<Vec<CertifiedBlock>, StorageError> {
-        let mut blocks = Vec::new();
-        let mut height = from;
-        for _ in 0..count.min(MAX_BLOCKS_PER_RESPONSE) {
-            let (Some(stored), Some(certificate)) =
-                (self.store.block(height)?, self.store.certificate(height)?)
-            else {
-                break;
-            };
-            blocks.push(CertifiedBlock { block: (*stored.block).clone(), certificate });
-            height = height.next();
-        }
-        Ok(blocks)
+    /// Read one after the other, so that no more is in memory than goes out.
+    fn blocks(&self, from: Height, count: u32) -> impl Iterator<Item = CertifiedBlock> {
+        let heights = std::iter::successors(Some(from), |height| Some(height.next()));
+        let count = usize::try_from(count.min(MAX_BLOCKS_PER_RESPONSE)).unwrap_or(0);
+        heights.take(count).map_while(|height| {
+            let found =
+                self.store.block(height).and_then(|block| Ok((block, self.store.certificate(height)?)));
+            match found {
+                Ok((Some(stored), Some(certificate))) => {
+                    Some(CertifiedBlock { block: (*stored.block).clone(), certificate })
+                }
+                Ok(_) => None,
+                Err(error) => {
+                    tracing::error!(%height, %error, "could not read a block for a peer");
+                    None
+                }
+            }
+        })
     }
 
     fn block_by_hash(&self, hash: &B256) -> Result<Option<Arc<Block>>, StorageError> {

@@ -8,7 +8,7 @@ use quorate_p2p::NetworkHandle;
 use quorate_rpc::{ConsensusState, NodeStatus, SyncRange};
 use quorate_storage::Store;
 use quorate_txpool::Pool;
-use quorate_types::{Height, NodeId};
+use quorate_types::{Height, NodeId, ValidatorSet};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,9 @@ impl Monitor {
                         let _ = self.replica.send(Event::Input(Input::DiskRoom(has_room))).await;
                     }
                     self.tend_pool();
+                    let work = self.pool.lock().has_work();
+                    // Said at each beat, so that no lost or overtaken word leaves a transaction waiting.
+                    let _ = self.replica.send(Event::Input(Input::Work(work))).await;
                 }
             }
         }
@@ -87,16 +90,7 @@ impl Monitor {
         let head = self.store.head();
         let peers = self.network.peers();
         let validators = self.current.borrow().validators.clone();
-        let heights = self
-            .consensus
-            .borrow()
-            .validators
-            .iter()
-            .filter_map(|it| it.height?.previous())
-            .collect::<Vec<_>>();
-        let hello_heights = peers.iter().map(|peer| peer.hello.height);
-        let highest = hello_heights.chain(heights).max().unwrap_or(Height::ZERO);
-        let lag = highest.0.saturating_sub(head.height.0);
+        let lag = self.agreed_height(&validators).0.saturating_sub(head.height.0);
         let connected = peers.iter().map(|peer| &peer.id).chain([&self.me]);
         let quorum = validators.weight_of_all(connected) >= validators.quorum();
         let reasons = self.reasons(lag, quorum);
@@ -110,6 +104,20 @@ impl Monitor {
             reasons,
             syncing: *self.syncing.borrow(),
         }
+    }
+
+    /// The height that validators with an honest one among them have reached: one liar's boast is none.
+    fn agreed_height(&self, set: &ValidatorSet) -> Height {
+        let consensus = self.consensus.borrow();
+        let mut heads: Vec<_> =
+            consensus.validators.iter().filter_map(|it| Some((it.height?.previous()?, it.weight))).collect();
+        heads.sort_unstable_by_key(|(head, _)| std::cmp::Reverse(*head));
+        let mut weight = 0;
+        let reached = heads.into_iter().find(|(_, it)| {
+            weight += it;
+            weight >= set.honest()
+        });
+        reached.map_or(Height::ZERO, |(head, _)| head)
     }
 
     fn reasons(&self, lag: u64, quorum: bool) -> Vec<String> {

@@ -40,6 +40,17 @@ impl Stop {
         self.cancel.cancel();
     }
 
+    /// Whether the node is ending.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// A guard for a thread or task that must live as long as the node: when it ends first, by a panic, the node stops,
+    /// instead of going on with a part missing.
+    pub(crate) fn vital(&self, name: &'static str) -> Vital {
+        Vital { name, stop: self.clone() }
+    }
+
     /// What every task watches.
     pub(crate) fn token(&self) -> CancellationToken {
         self.cancel.clone()
@@ -48,5 +59,21 @@ impl Stop {
     /// The code that the process ends with.
     pub(crate) fn exit(&self) -> Exit {
         self.failure.get().map_or(Exit::Success, |failure| failure.exit)
+    }
+}
+
+/// See [`Stop::vital`].
+pub(crate) struct Vital {
+    name: &'static str,
+    stop: Stop,
+}
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if !self.stop.is_stopping() {
+            let message =
+                format!("the {} has ended, which is a defect: see the log; start the node again", self.name);
+            self.stop.now(Failure::new(Exit::Other, message));
+        }
     }
 }

@@ -19,7 +19,7 @@ pub enum RpcError {
     #[error("header not found")]
     UnknownBlock,
     /// The height is above the head.
-    #[error("block {height} is not known: the head is {head}")]
+    #[error("header not found")]
     AboveHead {
         /// What was asked for.
         height: Height,

@@ -21,8 +21,8 @@ use jsonrpsee::{
     RpcModule,
     core::RegisterMethodError,
     server::{
-        BatchRequestConfig, Methods, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle, StopHandle,
-        TowerServiceBuilder, stop_channel,
+        BatchRequestConfig, Methods, PingConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle,
+        StopHandle, TowerServiceBuilder, stop_channel,
     },
 };
 use tokio::{
@@ -41,8 +41,13 @@ use crate::{
     web3::{NetApiServer, Web3, Web3ApiServer},
 };
 
-/// A client that does not finish its request's head by then is cut off.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that connects and says nothing is cut off after this.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that does not finish its request's head by then is cut off; between two requests as well, so it
+/// is as long as geth's idle time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+/// Dead HTTP/2 connections are found by pings this often.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long answers under way have when the node stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// After a failed accept (too many open files, say), before the next.
@@ -98,6 +103,7 @@ impl RpcServer {
             .max_response_body_size(MAX_RESPONSE_BYTES)
             .max_subscriptions_per_connection(limits.max_subscriptions)
             .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
+            .enable_ws_ping(PingConfig::new())
             .set_id_provider(HexIds)
             .build();
         let (stop, sessions) = stop_channel();
@@ -116,7 +122,7 @@ impl RpcServer {
     pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        builder.http2().timer(TokioTimer::new());
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE_INTERVAL);
         let builder = Arc::new(builder);
         let graceful = GracefulShutdown::new();
         loop {
@@ -141,6 +147,10 @@ impl RpcServer {
             let _ = stream.set_nodelay(true);
             let (builder, app, watcher) = (builder.clone(), self.app.clone(), graceful.watcher());
             tokio::spawn(async move {
+                if !matches!(tokio::time::timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut [0])).await, Ok(Ok(1)))
+                {
+                    return;
+                }
                 let service = hyper::service::service_fn(move |request| app.clone().dispatch(request));
                 let connection =
                     builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
@@ -177,7 +187,7 @@ impl App {
 fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(backend.clone());
     subscribe::register(&mut module)?;
-    module.merge(Eth { backend: backend.clone(), limits }.into_rpc())?;
+    module.merge(Eth::new(backend.clone(), limits).into_rpc())?;
     let web3 = Web3(backend.clone());
     module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
     module.merge(NetApiServer::into_rpc(web3))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use alloy_rpc_types_eth::{
-    Filter, Log,
+    Filter,
     pubsub::{Params as SubscriptionParams, SubscriptionKind},
 };
 use jsonrpsee::{
@@ -12,23 +12,29 @@ use jsonrpsee::{
     core::{RegisterMethodError, SubscriptionError},
     types::ErrorObjectOwned,
 };
+use quorate_storage::LogFilter;
 use quorate_types::{ExecutedBlock, Height};
+use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-use crate::{Backend, convert, error::RpcError, eth::to_filter};
+use crate::{
+    Backend, convert,
+    error::RpcError,
+    eth::{check_size, to_filter},
+};
 
 /// What a subscriber wants of each block.
 enum Wanted {
     Heads,
-    Logs(Box<Filter>),
+    Logs(Box<LogFilter>),
 }
 
 impl Wanted {
     fn parse(kind: SubscriptionKind, params: Option<SubscriptionParams>) -> Result<Self, RpcError> {
         match (kind, params) {
             (SubscriptionKind::NewHeads, None | Some(SubscriptionParams::None)) => Ok(Self::Heads),
-            (SubscriptionKind::Logs, None | Some(SubscriptionParams::None)) => Ok(Self::Logs(Box::default())),
-            (SubscriptionKind::Logs, Some(SubscriptionParams::Logs(filter))) => Ok(Self::Logs(filter)),
+            (SubscriptionKind::Logs, None | Some(SubscriptionParams::None)) => Self::logs(&Filter::default()),
+            (SubscriptionKind::Logs, Some(SubscriptionParams::Logs(filter))) => Self::logs(&filter),
             (SubscriptionKind::NewHeads | SubscriptionKind::Logs, Some(_)) => {
                 Err(RpcError::InvalidParams("the parameters do not fit the subscription".to_owned()))
             }
@@ -36,44 +42,23 @@ impl Wanted {
         }
     }
 
-    fn messages(
-        &self,
-        backend: &Backend,
-        block: &ExecutedBlock,
-    ) -> Result<Vec<SubscriptionMessage>, RpcError> {
-        let encode = |value: &dyn erased::Json| value.message();
+    fn logs(filter: &Filter) -> Result<Self, RpcError> {
+        check_size(filter)?;
+        Ok(Self::Logs(Box::new(to_filter(filter, Height::ZERO, Height(u64::MAX)))))
+    }
+
+    fn messages(&self, block: &ExecutedBlock) -> Result<Vec<SubscriptionMessage>, RpcError> {
         match self {
-            Self::Heads => Ok(vec![encode(&convert::header(block.block.header(), block.hash()))?]),
-            Self::Logs(filter) => {
-                let height = block.block.height();
-                logs_of(backend, filter, height)?.iter().map(|log| encode(log)).collect()
-            }
+            Self::Heads => Ok(vec![message(&convert::header(block.block.header(), block.hash()))?]),
+            Self::Logs(filter) => convert::logs_of(block, filter).iter().map(message).collect(),
         }
     }
 }
 
-mod erased {
-    use jsonrpsee::SubscriptionMessage;
-
-    use crate::error::RpcError;
-
-    /// Anything with a JSON form.
-    pub(super) trait Json {
-        fn message(&self) -> Result<SubscriptionMessage, RpcError>;
-    }
-
-    impl<T: serde::Serialize> Json for T {
-        fn message(&self) -> Result<SubscriptionMessage, RpcError> {
-            serde_json::value::to_raw_value(self)
-                .map(SubscriptionMessage::from)
-                .map_err(|error| RpcError::Internal(error.to_string()))
-        }
-    }
-}
-
-fn logs_of(backend: &Backend, filter: &Filter, height: Height) -> Result<Vec<Log>, RpcError> {
-    let found = backend.store.logs(&to_filter(filter, height, height), usize::MAX)?;
-    Ok(found.into_iter().map(convert::found_log).collect())
+fn message<T: Serialize>(value: &T) -> Result<SubscriptionMessage, RpcError> {
+    let encoded =
+        serde_json::value::to_raw_value(value).map_err(|error| RpcError::Internal(error.to_string()))?;
+    Ok(SubscriptionMessage::from(encoded))
 }
 
 /// Adds the subscription methods.
@@ -99,7 +84,7 @@ pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMe
             // Subscribed before it is announced, so that no block falls in between.
             let blocks = backend.committed.subscribe();
             let sink = pending.accept().await?;
-            follow(&sink, blocks, &wanted, &backend).await
+            follow(&sink, blocks, &wanted).await
         },
     )?;
     Ok(())
@@ -109,7 +94,6 @@ async fn follow(
     sink: &SubscriptionSink,
     mut blocks: Receiver<Arc<ExecutedBlock>>,
     wanted: &Wanted,
-    backend: &Backend,
 ) -> Result<(), SubscriptionError> {
     loop {
         let block = tokio::select! {
@@ -122,7 +106,7 @@ async fn follow(
                 }
             },
         };
-        for message in wanted.messages(backend, &block).map_err(|error| error.to_string())? {
+        for message in wanted.messages(&block).map_err(|error| error.to_string())? {
             if sink.send(message).await.is_err() {
                 return Ok(());
             }

@@ -1,11 +1,14 @@
 //! Blocks that were executed but not decided: kept until their height is durable, and served to whoever
 //! needs a body that a certificate names.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use quorate_storage::TrieUpdate;
-use quorate_types::{B256, Block, ExecutedBlock, Height};
+use quorate_types::{B256, Block, Bytes, ExecutedBlock, Height};
 
 /// Executed blocks held at once. The replica keeps 16 of one height, and only that height is open.
 const MAX_CANDIDATES: usize = 32;
@@ -14,6 +17,19 @@ const MAX_CANDIDATES: usize = 32;
 pub(crate) struct Executed {
     pub(crate) block: ExecutedBlock,
     pub(crate) update: TrieUpdate,
+    /// The places of its transactions, by hash.
+    places: HashMap<B256, usize>,
+}
+
+impl Executed {
+    pub(crate) fn new(block: ExecutedBlock, update: TrieUpdate) -> Self {
+        let places = block.block.transaction_hashes().into_iter().zip(0..).collect();
+        Self { block, update, places }
+    }
+
+    fn transaction(&self, hash: &B256) -> Option<&Bytes> {
+        self.block.block.transactions().get(*self.places.get(hash)?)
+    }
 }
 
 /// The executed, undecided blocks by hash. The chain thread writes; request handlers read the bodies.
@@ -23,7 +39,7 @@ pub(crate) struct Candidates(Arc<Mutex<BTreeMap<B256, Arc<Executed>>>>);
 impl Candidates {
     pub(crate) fn insert(&self, executed: Executed) {
         let mut held = self.0.lock();
-        if held.len() >= MAX_CANDIDATES {
+        if held.len() >= MAX_CANDIDATES && !held.contains_key(&executed.block.hash()) {
             // The lowest block has had the most time to be decided.
             let oldest = held.iter().min_by_key(|(_, it)| it.block.block.height()).map(|(hash, _)| *hash);
             oldest.map(|hash| held.remove(&hash));
@@ -41,12 +57,9 @@ impl Candidates {
     }
 
     /// The raw transactions among `wanted` that some candidate holds.
-    pub(crate) fn transactions(&self, wanted: &[B256]) -> Vec<quorate_types::Bytes> {
-        let held: Vec<_> = self.0.lock().values().map(|it| it.block.block.clone()).collect();
-        let raw =
-            held.iter().flat_map(|block| block.transaction_hashes().into_iter().zip(block.transactions()));
-        let by_hash: BTreeMap<_, _> = raw.collect();
-        wanted.iter().filter_map(|hash| by_hash.get(hash).map(|raw| (*raw).clone())).collect()
+    pub(crate) fn transactions(&self, wanted: &[B256]) -> Vec<Bytes> {
+        let held: Vec<_> = self.0.lock().values().cloned().collect();
+        wanted.iter().filter_map(|hash| held.iter().find_map(|it| it.transaction(hash)).cloned()).collect()
     }
 
     /// Drops what lost, and what is stored.

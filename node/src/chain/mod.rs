@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 pub(crate) use candidates::Candidates;
 pub(crate) use worker::{Chain, ChainParts};
 
+use crate::stop::Vital;
+
 /// Commands that may wait for the chain thread. The replica has few blocks in hand at a time and sync
 /// applies one after the other, so more than this means that the thread hangs.
 const COMMAND_CAPACITY: usize = 256;
@@ -85,9 +87,13 @@ impl ChainHandle {
 }
 
 /// Starts the thread.
-pub(crate) fn spawn(parts: ChainParts) -> std::io::Result<(ChainHandle, std::thread::JoinHandle<()>)> {
+pub(crate) fn spawn(
+    parts: ChainParts,
+    vital: Vital,
+) -> std::io::Result<(ChainHandle, std::thread::JoinHandle<()>)> {
     let (sender, mut commands) = mpsc::channel(COMMAND_CAPACITY);
     let thread = std::thread::Builder::new().name("chain".to_owned()).spawn(move || {
+        let _vital = vital;
         let mut chain = Chain::new(parts);
         while let Some(command) = commands.blocking_recv() {
             chain.perform(command);

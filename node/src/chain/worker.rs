@@ -1,13 +1,6 @@
 //! What the chain thread does with each command.
 
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use quorate_consensus::{BuildPlan, Candidate, Head, Verdict};
@@ -15,7 +8,7 @@ use quorate_execution::{BlockError, Executor, MAX_BLOCK_RLP_BYTES, Proposed, Unf
 use quorate_storage::{StorageError, Store, TrieUpdate};
 use quorate_txpool::{NextBlock, Pool};
 use quorate_types::{
-    Address, B256, Block, ChainConfig, CommitCertificate, ExecutedBlock, Height, NodeId, RejectReason,
+    Address, B256, Block, Bytes, ChainConfig, CommitCertificate, ExecutedBlock, Height, NodeId, RejectReason,
     StateChanges, Transaction, ValidatorSet,
 };
 use tokio::sync::broadcast;
@@ -36,10 +29,8 @@ pub(crate) struct ChainParts {
     pub(crate) candidates: Candidates,
     pub(crate) committed: broadcast::Sender<Arc<ExecutedBlock>>,
     pub(crate) config: Arc<ChainConfig>,
-    /// Whether the replica knows that there is work.
-    pub(crate) work_announced: Arc<AtomicBool>,
-    /// Tells the replica what is durable, and whether transactions wait.
-    pub(crate) announce: Box<dyn Fn(Height, bool) + Send>,
+    /// Tells the replica what is durable.
+    pub(crate) announce: Box<dyn Fn(Height) + Send>,
     /// The node's own key, to find its fee recipient.
     pub(crate) me: NodeId,
 }
@@ -70,7 +61,6 @@ impl Chain {
         }
         let now_ms = clock::now_ms();
         let seconds = if use_parent_time { 0 } else { now_ms / 1000 };
-        let deadline = Instant::now() + self.0.config.base_timeout() / BUILD_SHARE;
         let build = quorate_execution::BuildPlan {
             timestamp: seconds.max(head.header.timestamp),
             fee_recipient: self.fee_recipient(&head.next_validators),
@@ -81,11 +71,15 @@ impl Chain {
         let base_fee = self.0.config.base_fee.next(&head.header);
         let room = usize::try_from(build.gas_limit_target / LEAST_GAS).unwrap_or(usize::MAX).max(1);
         let best = self.0.pool.lock().select(base_fee, room, &HashSet::new());
+        let deadline = Instant::now() + self.0.config.base_timeout() / BUILD_SHARE;
+        // The first one goes in however late it is: no block that should hold something is empty for lack of time.
+        let mut first = true;
+        let in_time = move |_: &Transaction| std::mem::take(&mut first) || Instant::now() < deadline;
         let mut update = None;
         let built = self.0.executor.build(
             &head.header,
             &build,
-            best.take_while(|_| Instant::now() < deadline),
+            best.take_while(in_time),
             self.0.store.view(&[]),
             |changes| self.root(changes, &mut update),
         );
@@ -124,7 +118,7 @@ impl Chain {
     fn keep(&self, block: ExecutedBlock, update: TrieUpdate) -> Candidate {
         let candidate =
             Candidate { block: block.block.clone(), next_validators: block.next_validators.clone() };
-        self.0.candidates.insert(Executed { block, update });
+        self.0.candidates.insert(Executed::new(block, update));
         candidate
     }
 
@@ -174,8 +168,14 @@ impl Chain {
             // Sync was faster; storage compares the hashes.
             return self.head_after(candidate.block.height(), hash);
         }
-        let executed = self.0.candidates.get(&hash).ok_or_else(|| ApplyError::NotNext(self.head()))?;
-        self.write(&executed, certificate)
+        if let Some(executed) = self.0.candidates.get(&hash) {
+            return self.write(&executed, certificate);
+        }
+        // Made room for others since: executed once more.
+        let decode = |raw: &Bytes| Transaction::decode(raw.clone(), self.0.config.chain_id);
+        let transactions: Result<Vec<_>, _> = candidate.block.transactions().iter().map(decode).collect();
+        let transactions = transactions.map_err(|error| ApplyError::Fatal(error.to_string()))?;
+        self.apply(candidate.block.clone(), &transactions, certificate)
     }
 
     fn apply(
@@ -230,16 +230,11 @@ impl Chain {
         let header = executed.block.header();
         let height = executed.block.height();
         let next = NextBlock { height: height.next(), base_fee: self.0.config.base_fee.next(header) };
-        let work = {
-            let mut pool = self.0.pool.lock();
-            pool.on_committed(next, &executed.changes);
-            pool.has_work()
-        };
-        self.0.work_announced.store(work, Ordering::Release);
+        self.0.pool.lock().on_committed(next, &executed.changes);
         let transactions = executed.block.transactions().len();
         tracing::info!(%height, hash = %executed.hash(), transactions, gas = header.gas_used, "committed block");
         metrics::committed(executed);
-        (self.0.announce)(height, work);
+        (self.0.announce)(height);
         // Nobody subscribes: no harm.
         let _ = self.0.committed.send(Arc::new(executed.clone()));
     }

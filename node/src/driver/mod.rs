@@ -42,8 +42,8 @@ pub(crate) enum Event {
     Early { from: NodeId, message: Box<Message> },
     /// Somebody is at a lower height.
     Behind { from: NodeId, height: Height },
-    /// Blocks are durable up to here, and transactions wait or not.
-    Committed { height: Height, work: bool },
+    /// Blocks are durable up to here.
+    Committed { height: Height },
 }
 
 /// What the driver works with.
@@ -94,7 +94,9 @@ impl Driver {
         logged.for_each(|message| parts.desk.remember(message));
         let cancel = parts.stop.token();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let vital = parts.stop.vital("consensus thread");
         std::thread::Builder::new().name("consensus".to_owned()).spawn(move || {
+            let _vital = vital;
             runtime.block_on(async {
                 let driver = Self {
                     replica: Replica::new(config, head, recovered),
@@ -131,16 +133,26 @@ impl Driver {
         match event {
             Event::Input(input) => {
                 self.note_clock(&input);
+                let moved = matches!(input, Input::Synced(_));
                 self.feed(input);
+                if moved {
+                    self.look_for_work();
+                }
             }
             Event::Early { from, message } => self.take_early(from, *message),
             Event::Behind { from, height } => self.feed(Input::Behind { height, from }),
-            Event::Committed { height, work } => {
+            Event::Committed { height } => {
                 self.parts.desk.release(height);
                 self.feed(Input::Durable(height));
-                self.feed(Input::Work(work));
+                self.look_for_work();
             }
         }
+    }
+
+    /// A new head: what waits in the pool is executable or not by what the pool says now.
+    fn look_for_work(&mut self) {
+        let work = self.parts.bodies.has_work();
+        self.feed(Input::Work(work));
     }
 
     /// By now the height may have begun.
@@ -165,8 +177,12 @@ impl Driver {
     /// One step, and everything it asks for, in order. Performing an effect may give an input at once (own signed
     /// messages), which is fed after the step's last effect.
     pub(super) fn feed(&mut self, input: Input) {
+        if self.parts.stop.is_stopping() {
+            return;
+        }
         let mut inputs = std::collections::VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
+            let height = self.replica.height();
             for effect in self.replica.step(input) {
                 match self.perform(effect) {
                     Ok(Some(answer)) => inputs.push_back(answer),
@@ -176,6 +192,10 @@ impl Driver {
                         return;
                     }
                 }
+            }
+            if self.replica.height() != height {
+                let waiting = self.take_waiting().into_iter();
+                inputs.extend(waiting.map(|(from, message)| Input::Message { message, from }));
             }
         }
         self.publish();

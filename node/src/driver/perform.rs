@@ -17,7 +17,7 @@ impl Driver {
     /// Does one thing. What it answers at once is fed to the replica next.
     pub(super) fn perform(&mut self, effect: Effect) -> Result<Option<Input>, Failure> {
         match effect {
-            Effect::Enter { .. } => self.enter(),
+            Effect::Enter { height, .. } => metrics::height_in_flight(height),
             Effect::Vote(batch) => {
                 let messages = self.parts.desk.sign_votes(batch)?;
                 messages.iter().for_each(|message| self.broadcast(message));
@@ -58,17 +58,6 @@ impl Driver {
         Ok(None)
     }
 
-    fn enter(&mut self) {
-        metrics::height_in_flight(self.replica.height());
-        for (from, message) in self.take_waiting() {
-            let event = Event::Input(Input::Message { message: message.clone(), from });
-            if self.parts.answers.try_send(event).is_err() {
-                // It will be sent again.
-                tracing::debug!(%from, "dropped an early message: the event queue is full");
-            }
-        }
-    }
-
     fn broadcast(&self, message: &Message) {
         self.parts.network.broadcast(&encode_message(message), None);
     }
@@ -98,8 +87,10 @@ impl Driver {
             );
         }
         let events = self.parts.answers.clone();
-        let reply =
-            Box::new(move |candidate: Option<Candidate>| answer(&events, Input::Built { plan, candidate }));
+        // On the chain thread, which may wait: the driver always reads.
+        let reply = Box::new(move |candidate: Option<Candidate>| {
+            let _ = events.blocking_send(Event::Input(Input::Built { plan, candidate }));
+        });
         self.parts.chain.send(Command::Build { plan, use_parent_time: excess.is_some(), reply });
     }
 
@@ -137,11 +128,5 @@ impl Driver {
                 Ok(None)
             }
         }
-    }
-}
-
-fn answer(events: &tokio::sync::mpsc::Sender<Event>, input: Input) {
-    if events.try_send(Event::Input(input)).is_err() {
-        tracing::error!("the replica's event queue is full: an answer is lost, and will be asked for again");
     }
 }

@@ -1,9 +1,6 @@
 //! Every task and every bounded channel of the node, top to bottom.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use eyre::WrapErr as _;
 use parking_lot::Mutex;
@@ -70,7 +67,6 @@ struct Shared {
     candidates: Candidates,
     recovery: Recovery,
     network: NetworkHandle,
-    work_announced: Arc<AtomicBool>,
     events: mpsc::Sender<Event>,
     answers: mpsc::Sender<Event>,
     sync: mpsc::Sender<SyncInput>,
@@ -97,7 +93,6 @@ impl Shared {
             candidates: Candidates::default(),
             recovery: Recovery::new(disk.chain.chain_id),
             network,
-            work_announced: Arc::default(),
             events,
             answers,
             sync,
@@ -118,7 +113,7 @@ impl Shared {
         let (answers, sync) = (self.answers.clone(), self.sync.clone());
         let (store, domain) = (self.store.clone(), self.domain);
         // On the chain thread: the replica hears of each durable block in order.
-        let announce = move |height: Height, work: bool| {
+        let announce = move |height: Height| {
             let head = store.head();
             hello.send_replace(peering::hello(&domain, &head));
             let head = quorate_sync::Head {
@@ -128,7 +123,7 @@ impl Shared {
             };
             // The syncer hears of a later head soon enough when its queue is full.
             let _ = sync.try_send(SyncInput::Head(head));
-            let _ = answers.blocking_send(Event::Committed { height, work });
+            let _ = answers.blocking_send(Event::Committed { height });
         };
         ChainParts {
             store: self.store.clone(),
@@ -137,7 +132,6 @@ impl Shared {
             candidates: self.candidates.clone(),
             committed: self.committed.clone(),
             config: self.chain_config.clone(),
-            work_announced: self.work_announced.clone(),
             announce: Box::new(announce),
             me: self.me,
         }
@@ -150,7 +144,6 @@ impl Shared {
             network: self.network.clone(),
             recovery: self.recovery.clone(),
             events: self.events.clone(),
-            work_announced: self.work_announced.clone(),
         }
     }
 
@@ -274,18 +267,22 @@ impl Node {
         let validators = start.next_validators.members().iter().map(|member| member.key);
         let (network, network_events) = peering::start_network(&config, &disk.key, validators, hello).await?;
         let (shared, queues) = Shared::new(&config, &disk, network.clone(), stop.clone());
-        let (chain, _) = chain::spawn(shared.chain_parts(hello_sender))?;
+        let (chain, _) = chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
         let mut tasks = vec![
-            tokio::spawn(shared.sorter(&watches).run(network_events, token.clone())),
-            tokio::spawn(shared.ingress().run(queues.submissions)),
-            tokio::spawn(shared.monitor(&config, &watches).run(token.clone())),
+            spawn_vital(&stop, "network reader", shared.sorter(&watches).run(network_events, token.clone())),
+            spawn_vital(
+                &stop,
+                "transaction ingress",
+                shared.ingress().run(queues.submissions, token.clone()),
+            ),
+            spawn_vital(&stop, "monitor", shared.monitor(&config, &watches).run(token.clone())),
             tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),
         ];
         let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
-        tasks.push(tokio::spawn(sync.run(queues.sync, token.clone())));
+        tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
         let parts = shared.driver_parts(SigningDesk::new(disk.key, disk.domain, disk.log), chain, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
         let driver = Driver::start(
@@ -316,6 +313,18 @@ impl Node {
         // The driver watches the same token and ends between two inputs, with its log synced.
         let _ = tokio::task::spawn_blocking(move || self.driver.join()).await;
     }
+}
+
+fn spawn_vital(
+    stop: &Stop,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let vital = stop.vital(name);
+    tokio::spawn(async move {
+        let _vital = vital;
+        task.await;
+    })
 }
 
 fn limits(config: &NodeConfig) -> RpcLimits {

@@ -21,6 +21,7 @@ impl Eth {
         newest: BlockNumberOrTag,
         percentiles: Option<&[f64]>,
     ) -> Result<FeeHistory, RpcError> {
+        let percentiles = percentiles.filter(|percentiles| !percentiles.is_empty());
         if let Some(percentiles) = percentiles {
             check_percentiles(percentiles)?;
         }
@@ -36,13 +37,13 @@ impl Eth {
             ..FeeHistory::default()
         };
         for height in oldest..=newest.0 {
-            let block = self.backend.store.block(Height(height))?.ok_or(RpcError::UnknownBlock)?;
-            let header = block.block.header();
+            let header = self.backend.store.header(Height(height))?.ok_or(RpcError::UnknownBlock)?;
             history.base_fee_per_gas.push(u128::from(header.base_fee_per_gas.unwrap_or(0)));
             history.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
             history.base_fee_per_blob_gas.push(0);
             history.blob_gas_used_ratio.push(0.0);
             if let (Some(rewards), Some(percentiles)) = (&mut history.reward, percentiles) {
+                let block = self.backend.store.block(Height(height))?.ok_or(RpcError::UnknownBlock)?;
                 rewards.push(self.rewards(&block, percentiles)?);
             }
         }

@@ -8,18 +8,26 @@ use quorate_types::Height;
 use super::Eth;
 use crate::{convert, error::RpcError};
 
+/// geth's bound on the addresses, and on the topics in one place, of a filter.
+const MAX_FILTER_VALUES: usize = 1000;
+
 impl Eth {
     pub(super) fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
+        check_size(filter)?;
         let head = self.backend.store.head().height;
         let (from, to) = match filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
-                let height = self.backend.store.height_of(hash)?.ok_or(RpcError::UnknownBlock)?;
+                let height = self
+                    .backend
+                    .store
+                    .height_of(hash)?
+                    .ok_or_else(|| RpcError::Refused("unknown block".to_owned()))?;
                 (height, height)
             }
             FilterBlockOption::Range { from_block, to_block } => self.range(from_block, to_block)?,
         };
         // A poller that asks from the block after the head has nothing to get yet.
-        if from > head {
+        if from > head || to < from {
             return Ok(Vec::new());
         }
         let span = to.min(head).0 - from.0 + 1;
@@ -46,6 +54,20 @@ impl Eth {
             return Err(RpcError::InvalidParams("invalid block range params".to_owned()));
         }
         Ok((from_height, to_height))
+    }
+}
+
+/// A filter costs work for each of its values and blocks, so it may not be large.
+///
+/// # Errors
+/// When it names more addresses, or more topics in one place, than [`MAX_FILTER_VALUES`].
+pub(crate) fn check_size(filter: &Filter) -> Result<(), RpcError> {
+    let largest = filter.topics.iter().map(|topic| topic.len()).chain([filter.address.len()]).max();
+    match largest {
+        Some(count) if count > MAX_FILTER_VALUES => Err(RpcError::InvalidParams(format!(
+            "the filter names {count} addresses or topics in one place, {MAX_FILTER_VALUES} are allowed"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -1,12 +1,15 @@
 //! The methods' names and parameters, and those that are one read.
 
+use std::sync::Arc;
+
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use alloy_rpc_types_eth::{
     FeeHistory, Filter, Log, SyncInfo, SyncStatus, TransactionReceipt, TransactionRequest,
 };
 use jsonrpsee::{core::RpcResult, proc_macros::rpc};
 use quorate_types::{Address, B256, Bytes, U64, U256};
-use tokio::sync::oneshot;
+use serde_json::Value;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     Backend, RpcLimits, Submission,
@@ -33,16 +36,27 @@ pub(crate) trait EthApi {
     fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes>;
     #[method(name = "getStorageAt")]
     fn storage_at(&self, address: Address, slot: U256, block: Option<BlockId>) -> RpcResult<B256>;
-    #[method(name = "call", blocking)]
-    fn call(&self, request: TransactionRequest, block: Option<BlockId>) -> RpcResult<Bytes>;
-    #[method(name = "estimateGas", blocking)]
-    fn estimate_gas(&self, request: TransactionRequest, block: Option<BlockId>) -> RpcResult<U64>;
+    #[method(name = "call")]
+    async fn call(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<Value>,
+        block_overrides: Option<Value>,
+    ) -> RpcResult<Bytes>;
+    #[method(name = "estimateGas")]
+    async fn estimate_gas(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<Value>,
+    ) -> RpcResult<U64>;
     #[method(name = "gasPrice")]
     fn gas_price(&self) -> RpcResult<U256>;
     #[method(name = "maxPriorityFeePerGas")]
     fn max_priority_fee_per_gas(&self) -> RpcResult<U256>;
-    #[method(name = "feeHistory", blocking)]
-    fn fee_history(
+    #[method(name = "feeHistory")]
+    async fn fee_history(
         &self,
         count: U64,
         newest: BlockNumberOrTag,
@@ -50,29 +64,51 @@ pub(crate) trait EthApi {
     ) -> RpcResult<FeeHistory>;
     #[method(name = "sendRawTransaction")]
     async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256>;
-    #[method(name = "getTransactionByHash")]
+    #[method(name = "getTransactionByHash", blocking)]
     fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>>;
-    #[method(name = "getTransactionReceipt")]
+    #[method(name = "getTransactionReceipt", blocking)]
     fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>>;
-    #[method(name = "getBlockByNumber")]
+    #[method(name = "getBlockByNumber", blocking)]
     fn block_by_number(&self, number: BlockNumberOrTag, full: Option<bool>) -> RpcResult<Option<BlockView>>;
-    #[method(name = "getBlockByHash")]
+    #[method(name = "getBlockByHash", blocking)]
     fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>>;
-    #[method(name = "getLogs", blocking)]
-    fn logs(&self, filter: Filter) -> RpcResult<Vec<Log>>;
+    #[method(name = "getLogs")]
+    async fn logs(&self, filter: Filter) -> RpcResult<Vec<Log>>;
 }
 
+/// Calls, estimates and searches under way at a time; further ones wait. More would only share the cores, and take
+/// from consensus.
+const MAX_HEAVY: usize = 8;
+
 /// The namespace over a backend.
+#[derive(Clone)]
 pub(crate) struct Eth {
     pub(crate) backend: Backend,
     pub(crate) limits: RpcLimits,
+    heavy: Arc<Semaphore>,
 }
 
 impl Eth {
-    fn located(
+    pub(crate) fn new(backend: Backend, limits: RpcLimits) -> Self {
+        Self { backend, limits, heavy: Arc::new(Semaphore::new(MAX_HEAVY)) }
+    }
+
+    /// Runs what takes long beside the async threads, few at a time. A panic in it is this call's error alone.
+    async fn heavy<T: Send + 'static>(
         &self,
-        hash: B256,
-    ) -> Result<Option<(std::sync::Arc<quorate_storage::StoredBlock>, usize)>, RpcError> {
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> RpcResult<T> {
+        let stopping = |error: &dyn std::fmt::Display| RpcError::Internal(error.to_string());
+        let place = self.heavy.clone().acquire_owned().await.map_err(|error| stopping(&error))?;
+        let eth = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&eth)
+        });
+        Ok(done.await.map_err(|error| stopping(&error))??)
+    }
+
+    fn located(&self, hash: B256) -> Result<Option<(Arc<quorate_storage::StoredBlock>, usize)>, RpcError> {
         let Some((height, index)) = self.backend.store.transaction(hash)? else { return Ok(None) };
         let block = self.backend.store.block(height)?.ok_or(RpcError::UnknownBlock)?;
         Ok(Some((block, usize::try_from(index).unwrap_or(usize::MAX))))
@@ -138,12 +174,25 @@ impl EthApiServer for Eth {
         Ok(value.into())
     }
 
-    fn call(&self, request: TransactionRequest, block: Option<BlockId>) -> RpcResult<Bytes> {
-        Ok(self.run_call(request, block)?)
+    async fn call(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<Value>,
+        block_overrides: Option<Value>,
+    ) -> RpcResult<Bytes> {
+        refuse_overrides([state_overrides, block_overrides])?;
+        self.heavy(move |eth| eth.run_call(request, block)).await
     }
 
-    fn estimate_gas(&self, request: TransactionRequest, block: Option<BlockId>) -> RpcResult<U64> {
-        Ok(self.run_estimate(request, block).map(U64::from)?)
+    async fn estimate_gas(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<Value>,
+    ) -> RpcResult<U64> {
+        refuse_overrides([state_overrides])?;
+        self.heavy(move |eth| eth.run_estimate(request, block).map(U64::from)).await
     }
 
     fn gas_price(&self) -> RpcResult<U256> {
@@ -154,13 +203,14 @@ impl EthApiServer for Eth {
         Ok(U256::from(self.backend.chain.suggested_tip_wei))
     }
 
-    fn fee_history(
+    async fn fee_history(
         &self,
         count: U64,
         newest: BlockNumberOrTag,
         percentiles: Option<Vec<f64>>,
     ) -> RpcResult<FeeHistory> {
-        Ok(self.read_fee_history(count.saturating_to(), newest, percentiles.as_deref())?)
+        self.heavy(move |eth| eth.read_fee_history(count.saturating_to(), newest, percentiles.as_deref()))
+            .await
     }
 
     /// Answers on admission to the pool, not on inclusion.
@@ -199,7 +249,18 @@ impl EthApiServer for Eth {
         }
     }
 
-    fn logs(&self, filter: Filter) -> RpcResult<Vec<Log>> {
-        Ok(self.find_logs(&filter)?)
+    async fn logs(&self, filter: Filter) -> RpcResult<Vec<Log>> {
+        self.heavy(move |eth| eth.find_logs(&filter)).await
     }
+}
+
+/// What would be ignored silently must be refused: the answer would look right and be wrong.
+fn refuse_overrides<const N: usize>(overrides: [Option<Value>; N]) -> Result<(), RpcError> {
+    let given = |value: &Value| !value.is_null() && value.as_object().is_none_or(|it| !it.is_empty());
+    if overrides.iter().flatten().any(given) {
+        return Err(RpcError::InvalidParams(
+            "state and block overrides are not supported by this version".to_owned(),
+        ));
+    }
+    Ok(())
 }

@@ -5,5 +5,5 @@ mod logs;
 mod methods;
 mod state;
 
-pub(crate) use logs::to_filter;
+pub(crate) use logs::{check_size, to_filter};
 pub(crate) use methods::{Eth, EthApiServer};

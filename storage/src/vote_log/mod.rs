@@ -222,9 +222,15 @@ impl VoteLog {
             let file = OpenOptions::new().read(true).write(true).open(folder.join(FOLDER).join(name));
             file.map_err(io_error(folder, "opening a segment"))
         };
+        let files = [open(SEGMENTS[0])?, open(SEGMENTS[1])?];
+        // What was read may so far be in the page cache alone: a process was killed between write and sync. It will be
+        // sent again, so it must be on disk first.
+        for file in &files {
+            file.sync_data().map_err(io_error(folder, "syncing a segment"))?;
+        }
         Ok(Self {
             folder: folder.to_owned(),
-            files: [open(SEGMENTS[0])?, open(SEGMENTS[1])?],
+            files,
             segments: state.segments,
             active: state.active,
             tag: state.tag,
