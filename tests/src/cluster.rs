@@ -42,10 +42,10 @@ fn node_binary() -> PathBuf {
     node
 }
 
-/// Ports that nothing listens on now. Networks of one process never share a range.
+/// Ports that nothing listens on now, below those that the system gives to outgoing connections. Networks of one process never share a range.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = 21_000 + u16::try_from(std::process::id() % 500).expect("below 500") * PORTS_PER_NETWORK;
+    let start = 21_000 + u16::try_from(std::process::id() % 350).expect("below 350") * PORTS_PER_NETWORK;
     loop {
         let base = start + NEXT.fetch_add(PORTS_PER_NETWORK, Ordering::Relaxed);
         if (base..base + PORTS_PER_NETWORK).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -129,10 +132,13 @@ impl Net {
         Justification { view_changes, certificate: locks.max_by_key(|lock| lock.view()) }
     }
 
+    /// Each later than the one before: a replayed status counts for nothing.
     pub fn status(&self, who: usize, height: u64) -> Message {
+        static CLOCK: AtomicU64 = AtomicU64::new(1);
+        let clock_ms = CLOCK.fetch_add(1, Ordering::Relaxed);
         let head_hash = B256::ZERO;
         let (height, view) = (Height(height), View::ZERO);
-        let status = Status { height, view, head_hash, clock_ms: 1, in_view_change: false };
+        let status = Status { height, view, head_hash, clock_ms, in_view_change: false };
         Message::Status(self.sign(who, status))
     }
 
