@@ -130,9 +130,13 @@ impl Net {
     }
 
     pub fn status(&self, who: usize, height: u64) -> Message {
+        self.status_at(who, height, 1)
+    }
+
+    pub fn status_at(&self, who: usize, height: u64, clock_ms: u64) -> Message {
         let head_hash = B256::ZERO;
         let (height, view) = (Height(height), View::ZERO);
-        let status = Status { height, view, head_hash, clock_ms: 1, in_view_change: false };
+        let status = Status { height, view, head_hash, clock_ms, in_view_change: false };
         Message::Status(self.sign(who, status))
     }
 

@@ -109,6 +109,15 @@ impl Planner<'_> {
     }
 
     /// In a set of one or two the others are no quorum: nobody could say what the lost log held.
+    pub(crate) fn full_disks(&mut self) {
+        for _ in 0..self.rng.random_range(1..=3) {
+            let (at, node) = (self.moment(), self.node());
+            self.add(at, Fault::DiskFull { node, full: true });
+            let later = at + self.millis(100, 5000);
+            self.add(later, Fault::DiskFull { node, full: false });
+        }
+    }
+
     pub(crate) fn wipe(&mut self) {
         if self.nodes < 3 {
             return;
@@ -154,6 +163,9 @@ impl Planner<'_> {
         }
         if self.chance(0.4) {
             self.partitions();
+        }
+        if self.chance(0.2) {
+            self.full_disks();
         }
         // A node without its log weighs as much as a liar until it votes again.
         if tolerated > 0 && self.chance(0.2) {

@@ -268,6 +268,24 @@ fn a_view_entered_by_a_proposal_is_left_after_a_blackout() {
     assert!(heads_reach(&mut cluster, 2, BASE_TIMEOUT * 16), "{:?}", cluster.snapshot(0));
 }
 
+/// FISCO #1895: a full disk ends in corruption and a resync. Here it ends in silence, until there is room.
+#[test]
+fn disk_full_pauses_and_resumes() {
+    let mut cluster = Cluster::running(22, 4);
+    assert!(heads_reach(&mut cluster, 1, SECOND));
+    cluster.suffer(Fault::DiskFull { node: 0, full: true });
+    next_block(&mut cluster, 1, BASE_TIMEOUT * 4);
+    cluster.suffer(Fault::DiskFull { node: 1, full: true });
+    let paused = cluster.highest();
+    cluster.inject(1);
+    cluster.run_for(Duration::from_secs(60));
+    assert_eq!(cluster.highest(), paused, "two of four do not sign");
+    let says = cluster.snapshot(0).and_then(|it| it.abstaining).expect("it says why");
+    assert!(says.contains("disk"), "{says}");
+    cluster.suffer(Fault::DiskFull { node: 1, full: false });
+    assert!(heads_reach(&mut cluster, paused.0 + 1, BASE_TIMEOUT * 4), "{:?}", cluster.violation());
+}
+
 /// FISCO audit: what liars of every kind say, alone and together, forks nothing and stops nobody.
 #[test]
 fn every_habit_of_a_liar_is_harmless() {

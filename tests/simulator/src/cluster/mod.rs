@@ -65,6 +65,7 @@ impl Cluster {
                 config: replica_config(ids[index]),
                 clock_ahead_s: config.clocks_ahead_s.get(index).copied().unwrap_or(0),
                 disk,
+                disk_full: false,
                 process: None,
                 liar: habits.map(|habits| Liar::new(habits, config.nodes)),
                 fuse: None,
@@ -108,11 +109,12 @@ impl Cluster {
     pub fn suffer(&mut self, fault: Fault) {
         match fault {
             Fault::Start(node) => self.start(node),
-            Fault::Crash { node, death, after } if after == 0 => {
+            Fault::Crash { node, death, after: 0 } => {
                 self.nodes[node].crash(death, &mut self.world);
             }
             Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
             Fault::Wipe(node) => self.wipe(node),
+            Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
             Fault::Partition(side) => self.world.network.partition(&side),
             Fault::Cut { from, to } => self.world.network.cut(from, to),
             Fault::Mend => self.world.network.mend(),
@@ -177,6 +179,7 @@ impl Cluster {
         self.world.network.mend();
         self.world.network.weather = Weather::FAIR;
         self.world.pace = Pace::FAIR;
+        self.nodes.iter_mut().for_each(|node| node.set_disk_full(false, &mut self.world));
         self.start_all();
     }
 
