@@ -122,14 +122,16 @@ impl Scenario {
         }
         let mut liars = planner.liars(byzantine.unwrap_or(liars));
         if self == Self::Wiped && byzantine.is_none() && tolerated > 0 && planner.chance(0.4) {
-            // It votes like anyone, so that the others need not wait; its tales are for the one without a memory.
-            liars.push((planner.node(), vec![Habit::Replays, Habit::HighViews]));
+            // It votes like anyone, so that the others need not wait; its tales are for the one without a memory. Wishes
+            // for high views would cost the others its vote, which they can spare in larger sets alone.
+            let habits = [Habit::Replays, Habit::HighViews];
+            liars.push((planner.node(), habits[..tolerated.min(2)].to_vec()));
         }
         let wiped = planner.script.iter().any(|(_, fault)| matches!(fault, Fault::Wipe(_)));
         let unsure = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
         // Who abstains weighs as much as who is down; who comes late to a chain that began without logs abstains.
         let no_logs = unsure && liars.is_empty() && !wiped;
-        let spare = tolerated.saturating_sub(liars.len() + usize::from(wiped || no_logs));
+        let spare = if no_logs { 0 } else { tolerated.saturating_sub(liars.len() + usize::from(wiped)) };
         let may_go: &[_] = if wiped { &[] } else { &liars };
         let ending = planner.ending(self, spare, may_go);
         let harsh = self == Self::Harsh;
