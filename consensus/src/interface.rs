@@ -31,7 +31,7 @@ pub struct Head {
 /// Something that happened to a replica.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The driver is ready: the first input, once.
+    /// The driver is ready: the first input, once. Before it nothing but [`Input::DiskRoom`] has any effect.
     Start,
     /// A checked message arrived, over the connection of `from`.
     Message {

@@ -30,6 +30,7 @@ pub struct Replica {
     pub(crate) liveness: Liveness,
     /// What the vote log held of heights that are not reached yet.
     pub(crate) recovered: BTreeMap<Height, OwnRecord>,
+    started: bool,
     effects: Vec<Effect>,
 }
 
@@ -62,6 +63,7 @@ impl Replica {
             disk_room: true,
             liveness: Liveness::default(),
             recovered: recovered.records,
+            started: false,
             effects: Vec::new(),
         }
     }
@@ -69,6 +71,14 @@ impl Replica {
     /// Takes one input and says what is to be done, in order.
     #[must_use]
     pub fn step(&mut self, input: Input) -> Vec<Effect> {
+        self.started |= matches!(input, Input::Start);
+        if !self.started {
+            // What the log held is taken back at the start. Whoever acted before would sign it anew.
+            if let Input::DiskRoom(room) = input {
+                self.disk_room = room;
+            }
+            return Vec::new();
+        }
         match input {
             Input::Start => self.on_start(),
             Input::Message { message, from } => self.on_message(message, from),

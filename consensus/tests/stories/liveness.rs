@@ -54,12 +54,19 @@ fn dead_leader_tax_is_paid_once() {
 #[test]
 fn dead_leader_tax_is_not_levied_on_a_leader_that_others_hear() {
     let mut node = Node::started();
-    for _ in 0..6 {
+    for second in 1..6 {
         node.feed(Input::Timer(Timer::Tick));
         // Passed on by another: the state of one's own link is no reason.
-        node.hears_from(node.net.id(3), node.net.status(1, HEIGHT.0));
+        node.hears_from(node.net.id(3), node.net.status_at(1, HEIGHT.0, second * 1_000));
     }
     assert!(wishes(&node.feed(Input::Work(true))).is_empty());
+    // An old one, sent again by a liar, is no sign of life.
+    let mut node = Node::started();
+    for _ in 0..6 {
+        node.feed(Input::Timer(Timer::Tick));
+        node.hears_from(node.net.id(3), node.net.status_at(1, HEIGHT.0, 1_000));
+    }
+    assert_eq!(wishes(&node.feed(Input::Work(true))).len(), 1);
 }
 
 /// R19: a liar that names many low heights gets one block for all of them.

@@ -39,6 +39,17 @@ fn the_lock_survives_a_restart() {
     assert_eq!(wish.prepared.map(|lock| lock.block_hash), Some(block.hash()));
 }
 
+/// Found by the simulator (harsh, seed 7): told of its disk before its start, a replica proposed anew what its log held.
+#[test]
+fn nothing_happens_before_the_start() {
+    let net = Net::of(4);
+    let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
+    // Member 1 leads height 1, which is due at once.
+    let mut node = Node::new(net, 1, genesis, Recovered { records: BTreeMap::new(), trust: Trust::Full });
+    assert!(node.feed(Input::DiskRoom(true)).is_empty() && node.feed(Input::Work(true)).is_empty());
+    assert!(has(&node.feed(Input::Start), |it| matches!(it, Effect::Build(_))));
+}
+
 /// Found by the simulator (crash, 2 nodes, seed 33): with no fault tolerated an own wish, counted from view 0, looked like
 /// a reason to jump, and was signed anew.
 #[test]

@@ -135,7 +135,10 @@ impl Net {
     /// Each later than the one before: a replayed status counts for nothing.
     pub fn status(&self, who: usize, height: u64) -> Message {
         static CLOCK: AtomicU64 = AtomicU64::new(1);
-        let clock_ms = CLOCK.fetch_add(1, Ordering::Relaxed);
+        self.status_at(who, height, CLOCK.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub fn status_at(&self, who: usize, height: u64, clock_ms: u64) -> Message {
         let head_hash = B256::ZERO;
         let (height, view) = (Height(height), View::ZERO);
         let status = Status { height, view, head_hash, clock_ms, in_view_change: false };

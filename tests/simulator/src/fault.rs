@@ -20,6 +20,13 @@ pub enum Fault {
     },
     /// The data folder of a stopped node is deleted.
     Wipe(usize),
+    /// A disk is almost full, or has room again.
+    DiskFull {
+        /// Whose.
+        node: usize,
+        /// Which of both.
+        full: bool,
+    },
     /// Every link between nodes of different sides is cut.
     Partition(Vec<bool>),
     /// One direction of one link is cut.

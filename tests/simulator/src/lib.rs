@@ -41,6 +41,7 @@ mod network;
 mod node;
 mod oracle;
 mod packet;
+mod planner;
 mod pool;
 mod queue;
 mod run;

@@ -39,6 +39,7 @@ pub(crate) struct Node {
     /// How far its clock is ahead, seconds.
     pub(crate) clock_ahead_s: u64,
     pub(crate) disk: Disk,
+    pub(crate) disk_full: bool,
     pub(crate) process: Option<Process>,
     pub(crate) liar: Option<Liar>,
     pub(crate) fuse: Option<Fuse>,
@@ -113,7 +114,7 @@ impl Node {
             replica: Replica::new(self.config, head, recovered),
             guard,
             early: Early::default(),
-            inbox: VecDeque::from([Incoming::Input(Input::Start)]),
+            inbox: VecDeque::from([Input::DiskRoom(!self.disk_full), Input::Start].map(Incoming::Input)),
             effects: VecDeque::new(),
             signing: None,
             timers: BTreeMap::new(),
@@ -125,6 +126,15 @@ impl Node {
             syncing_until: Duration::ZERO,
         });
         self.drive(world);
+    }
+
+    /// The disk is almost full, or has room again; a process that starts is told so first.
+    pub(crate) fn set_disk_full(&mut self, full: bool, world: &mut World) {
+        if std::mem::replace(&mut self.disk_full, full) != full {
+            world.note(self.index, || format!("disk is full: {full}"));
+            self.input(Input::DiskRoom(!full));
+            self.drive(world);
+        }
     }
 
     /// Ends the process.

@@ -1,9 +1,12 @@
 //! A cluster that a test drives by hand, or a script of faults by chance.
 
+mod config;
+mod observe;
+
 use std::time::Duration;
 
-use quorate_consensus::{ReplicaConfig, Snapshot};
-use quorate_types::{B256, Bytes, Height, NodeId};
+use quorate_consensus::ReplicaConfig;
+use quorate_types::{Bytes, Height, NodeId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -11,11 +14,10 @@ use crate::{
     chain::{Chain, key_number},
     disk::{Death, Disk},
     fault::{Fault, Script},
-    keys::Keys,
-    liar::{Habit, Liar},
+    liar::Liar,
     network::{Network, Weather},
     node::{Fuse, Node},
-    oracle::{Oracle, Violation},
+    oracle::Oracle,
     packet::Packet,
     queue::{Event, Queue},
     world::{Counts, Pace, World},
@@ -24,52 +26,7 @@ use crate::{
 /// More events than any run needs: beyond it something goes round in circles.
 const MAX_EVENTS: u64 = 20_000_000;
 
-/// How a cluster is set up.
-#[derive(Clone, Debug)]
-pub struct ClusterConfig {
-    /// All chance comes from here.
-    pub seed: u64,
-    /// Validators.
-    pub nodes: usize,
-    /// The kind of signatures.
-    pub keys: Keys,
-    /// How the links behave at first.
-    pub weather: Weather,
-    /// How long disks and execution take.
-    pub pace: Pace,
-    /// Who lies, and how.
-    pub liars: Vec<(usize, Vec<Habit>)>,
-    /// Whether the first start finds no vote log, so that nobody trusts its own memory.
-    pub no_logs: bool,
-    /// How far each clock is ahead, seconds; nodes beyond the list are right.
-    pub clocks_ahead_s: Vec<u64>,
-    /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
-    pub gossip: bool,
-    /// The size of a transaction, bytes; what is above a proposal's share of raw bytes must be fetched.
-    pub transaction_bytes: usize,
-    /// Whether to write down what happens.
-    pub trace: bool,
-}
-
-impl ClusterConfig {
-    /// Honest nodes on good links.
-    #[must_use]
-    pub const fn fair(seed: u64, nodes: usize) -> Self {
-        Self {
-            seed,
-            nodes,
-            keys: Keys::Hashed,
-            weather: Weather::FAIR,
-            pace: Pace::FAIR,
-            liars: Vec::new(),
-            no_logs: false,
-            clocks_ahead_s: Vec::new(),
-            gossip: true,
-            transaction_bytes: 16,
-            trace: false,
-        }
-    }
-}
+pub use config::ClusterConfig;
 
 /// The timer of view 0 in every simulated chain.
 pub const BASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -108,6 +65,7 @@ impl Cluster {
                 config: replica_config(ids[index]),
                 clock_ahead_s: config.clocks_ahead_s.get(index).copied().unwrap_or(0),
                 disk,
+                disk_full: false,
                 process: None,
                 liar: habits.map(|habits| Liar::new(habits, config.nodes)),
                 fuse: None,
@@ -156,6 +114,7 @@ impl Cluster {
             }
             Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
             Fault::Wipe(node) => self.wipe(node),
+            Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
             Fault::Partition(side) => self.world.network.partition(&side),
             Fault::Cut { from, to } => self.world.network.cut(from, to),
             Fault::Mend => self.world.network.mend(),
@@ -220,6 +179,7 @@ impl Cluster {
         self.world.network.mend();
         self.world.network.weather = Weather::FAIR;
         self.world.pace = Pace::FAIR;
+        self.nodes.iter_mut().for_each(|node| node.set_disk_full(false, &mut self.world));
         self.start_all();
     }
 
@@ -263,107 +223,6 @@ impl Cluster {
             }
             Event::Fault(fault) => self.suffer(fault),
         }
-    }
-
-    /// Virtual time since the beginning.
-    #[must_use]
-    pub fn now(&self) -> Duration {
-        self.world.now()
-    }
-
-    /// The first thing that was wrong.
-    #[must_use]
-    pub fn violation(&self) -> Option<&Violation> {
-        self.world.oracle.violation()
-    }
-
-    /// Notes a violation that only the whole run shows.
-    pub(crate) fn accuse(&mut self, what: String) {
-        let now = self.now();
-        self.world.oracle.accuse(now, None, what);
-    }
-
-    /// How many nodes there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
-    /// Whether there are none: never.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
-    /// Whether a node lies.
-    #[must_use]
-    pub fn is_honest(&self, node: usize) -> bool {
-        self.nodes[node].is_honest()
-    }
-
-    /// The nodes that neither lie nor are gone for good.
-    pub fn honest(&self) -> impl Iterator<Item = usize> + '_ {
-        let there = |node: &&Node| node.is_honest() && !self.gone[node.index];
-        self.nodes.iter().filter(there).map(|node| node.index)
-    }
-
-    /// The last block that a node decided.
-    #[must_use]
-    pub fn head(&self, node: usize) -> Height {
-        self.nodes[node].disk.tip()
-    }
-
-    /// The last height that any honest node decided.
-    #[must_use]
-    pub fn highest(&self) -> Height {
-        self.world.oracle.highest()
-    }
-
-    /// The hash of the block that a node decided at a height.
-    #[must_use]
-    pub fn decided(&self, node: usize, height: Height) -> Option<B256> {
-        self.nodes[node].disk.block(height).map(|it| it.block.hash())
-    }
-
-    /// How many transactions wait at a node.
-    #[must_use]
-    pub fn waiting(&self, node: usize) -> usize {
-        self.nodes[node].process.as_ref().map_or(0, |process| process.pool.len())
-    }
-
-    /// Whether a node runs.
-    #[must_use]
-    pub fn is_running(&self, node: usize) -> bool {
-        self.nodes[node].is_running()
-    }
-
-    /// A running replica as an operator sees it.
-    #[must_use]
-    pub fn snapshot(&self, node: usize) -> Option<Snapshot> {
-        self.nodes[node].process.as_ref().map(|process| process.replica.snapshot())
-    }
-
-    /// Which node has this key.
-    #[must_use]
-    pub fn index_of(&self, id: &NodeId) -> Option<usize> {
-        self.world.index_of(id)
-    }
-
-    /// Steps of all replicas, and packets on all links, so far.
-    #[must_use]
-    pub const fn effort(&self) -> (u64, u64) {
-        (self.world.counts.steps, self.world.counts.packets)
-    }
-
-    /// What was written down.
-    #[must_use]
-    pub fn trace(&self) -> &[String] {
-        self.world.trace.as_deref().unwrap_or_default()
-    }
-
-    /// The randomness, for scripts that are made as they go.
-    pub(crate) const fn rng(&mut self) -> &mut ChaCha8Rng {
-        &mut self.world.rng
     }
 }
 
