@@ -49,6 +49,7 @@ impl Monitor {
             tokio::select! {
                 () = cancel.cancelled() => {
                     self.status.send_modify(|status| {
+                        status.status = "unhealthy";
                         status.ready = false;
                         status.reasons = vec!["stopping".to_owned()];
                     });
@@ -95,6 +96,7 @@ impl Monitor {
         let quorum = validators.weight_of_all(connected) >= validators.quorum();
         let reasons = self.reasons(lag, quorum);
         NodeStatus {
+            status: if reasons.is_empty() { "healthy" } else { "unhealthy" },
             node_id: Some(self.me),
             height: head.height,
             lag,

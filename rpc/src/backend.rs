@@ -45,6 +45,8 @@ pub struct Submission {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeStatus {
+    /// `healthy`, or `unhealthy` with reasons.
+    pub status: &'static str,
     /// The node's public key.
     pub node_id: Option<NodeId>,
     /// The last durable block.
