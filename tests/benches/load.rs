@@ -21,8 +21,12 @@ use serde_json::Value;
 const ACCOUNTS: u32 = 200;
 const TRANSFERS: usize = 20_000;
 const CALLS: usize = 2_000;
+/// How long idle nodes are watched.
+const IDLE_WATCH: Duration = Duration::from_secs(10);
 const BATCH: usize = 200;
 const SINGLE: usize = 200;
+/// Longer than the block interval of `testnet new`.
+const IDLE: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() {
@@ -31,6 +35,7 @@ async fn main() {
     println!("new and up, to the first block on every node: {:.2?}", started.elapsed());
     let client = cluster.client(0);
     idle_latency(&client).await;
+    idle_load(&cluster).await;
     let wallets = fund(&client).await;
     let contract = deploy(&client).await;
     throughput(&cluster, &client, wallets, contract).await;
@@ -46,6 +51,8 @@ async fn idle_latency(client: &HttpClient) {
     let (mut alice, sink) = (Wallet::development(9), Wallet::fresh(1).address());
     let mut latency = Histogram::<u64>::new(3).expect("three digits");
     for _ in 0..SINGLE {
+        // Idle: the least time between two blocks is over.
+        tokio::time::sleep(IDLE).await;
         let raw = alice.transfer(sink, 1);
         let sent = Instant::now();
         let hash = send(client, &raw).await;
@@ -56,6 +63,18 @@ async fn idle_latency(client: &HttpClient) {
     }
     let ms = |quantile| Duration::from_micros(latency.value_at_quantile(quantile));
     println!("commit latency of one transaction, idle: p50 {:.1?}, p99 {:.1?}", ms(0.5), ms(0.99));
+}
+
+/// What a node takes of one core while nothing happens.
+async fn idle_load(cluster: &Cluster) {
+    let before: Vec<_> = (0..cluster.len()).map(|index| cluster.cpu_time(index)).collect();
+    tokio::time::sleep(IDLE_WATCH).await;
+    for (index, before) in before.into_iter().enumerate() {
+        let used = cluster.cpu_time(index) - before;
+        let share = 100.0 * used.as_secs_f64() / IDLE_WATCH.as_secs_f64();
+        let resident = cluster.resident_bytes(index) >> 20;
+        println!("node {index}, idle: {share:.1} % of a core, {resident} MiB resident");
+    }
 }
 
 async fn missing(client: &HttpClient, hash: B256) -> bool {

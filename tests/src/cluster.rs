@@ -149,6 +149,17 @@ impl Cluster {
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
+    /// The processor time that a running node has used, to a hundredth of a second.
+    pub fn cpu_time(&self, index: usize) -> Duration {
+        let pid = self.pid(index).expect("it runs");
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+        // The name in brackets may hold spaces; user and system time are the 12th and 13th field behind it.
+        let (_, fields) = stat.rsplit_once(')').expect("Linux");
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).map(|it| it.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 10)
+    }
+
     /// `kill -9`, and waits until the process is gone.
     pub fn kill(&self, index: usize) {
         let pid = self.pid(index).unwrap_or_else(|| panic!("{} does not run", self.names[index]));
