@@ -25,6 +25,8 @@ pub(crate) struct Liveness {
     silence: BTreeMap<NodeId, u32>,
     /// How often a timer ended early at this height.
     pub(crate) early_timeouts: u64,
+    /// What was passed on since the last resend, by signer and kind.
+    pub(crate) relayed: BTreeSet<(NodeId, u8)>,
     /// The last status of each validator.
     pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
     /// Neighbours that were helped since the last tick: once each is enough, whatever heights they name.
@@ -143,6 +145,7 @@ impl Replica {
 
     /// Everything undecided is sent again (R19): nothing depends on one delivery.
     pub(crate) fn on_resend(&mut self) {
+        self.liveness.relayed.clear();
         self.emit(Effect::SetTimer(Timer::Resend(self.now.height), self.config.resend_interval()));
         self.send_own_again();
         self.share_work_again();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_types::{
-    B256, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
+    B256, CommitCertificate, Decided, Height, Message, NodeId, Phase, ValidatorSet, Verified, View,
 };
 
 use crate::{
@@ -173,6 +173,7 @@ impl Replica {
             self.on_own_from_outside(message.into_inner());
             return;
         }
+        let slot = message.signer().map(|signer| (signer, kind_of(&message)));
         let relayed = (*message).clone();
         let took_a_slot = match message.into_inner() {
             Message::Proposal(proposal) => self.on_proposal(proposal),
@@ -182,7 +183,10 @@ impl Replica {
             Message::Decided(decided) => self.on_decided(decided),
             Message::Status(_) => false,
         };
-        if took_a_slot {
+        // What took a slot is passed on; what its signer sends again is too, once in a while, since a neighbour may
+        // have lost the first copy (R19). Bounded by signers and kinds.
+        let first_in_a_while = slot.is_some_and(|slot| self.liveness.relayed.insert(slot));
+        if took_a_slot || first_in_a_while {
             self.emit(Effect::Relay { message: relayed, from });
         }
     }
@@ -348,5 +352,20 @@ impl Replica {
     #[must_use]
     pub fn validators(&self) -> &Arc<ValidatorSet> {
         &self.now.validators
+    }
+}
+
+/// Which of its signer's slots a message takes.
+const fn kind_of(message: &Message) -> u8 {
+    match message {
+        Message::Proposal(_) => 1,
+        Message::Vote(vote) => match vote.statement.phase {
+            Phase::Prevote => 2,
+            Phase::Commit => 3,
+        },
+        Message::ViewChange(_) => 4,
+        Message::Reject(_) => 5,
+        Message::Status(_) => 6,
+        Message::Decided(_) => 7,
     }
 }

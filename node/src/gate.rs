@@ -25,11 +25,19 @@ const SEEN_FOR: Duration = Duration::from_millis(200);
 /// Frames whose signatures are being checked. Beyond it the gate waits, and the senders' sockets with it.
 const MAX_IN_CHECK: usize = 512;
 
+/// What neighbours say without proof, by being at another height, is passed on this often for each at most: the replica
+/// helps and asks once a tick anyway.
+const HINT_INTERVAL: Duration = Duration::from_millis(200);
+/// Neighbours whose last hints are remembered, of both kinds.
+const RECENT_HINTS: usize = 2048;
+
 /// The gate's state; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Gate {
     domain: Domain,
     recent: Arc<Cache<B256, Instant>>,
+    /// When a neighbour was last seen behind (false) or ahead (true).
+    hints: Arc<Cache<(NodeId, bool), Instant>>,
     in_check: Arc<Semaphore>,
     current: watch::Receiver<Current>,
     events: mpsc::Sender<Event>,
@@ -44,6 +52,7 @@ impl Gate {
         Self {
             domain,
             recent: Arc::new(Cache::new(RECENT_FRAMES)),
+            hints: Arc::new(Cache::new(RECENT_HINTS)),
             in_check: Arc::new(Semaphore::new(MAX_IN_CHECK)),
             current,
             events,
@@ -70,6 +79,14 @@ impl Gate {
         });
     }
 
+    fn is_news(&self, hint: (NodeId, bool)) -> bool {
+        let news = self.hints.get(&hint).is_none_or(|last| last.elapsed() >= HINT_INTERVAL);
+        if news {
+            self.hints.insert(hint, Instant::now());
+        }
+        news
+    }
+
     fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
         let message = match decode_message(frame) {
             Ok(message) => message,
@@ -83,13 +100,13 @@ impl Gate {
         if !matches!(message, Message::Status(_)) {
             let at = message.height();
             if at < height {
-                return Some(Event::Behind { from, height: at });
+                return self.is_news((from, false)).then_some(Event::Behind { from, height: at });
             }
             if at == height.next() {
                 return Some(Event::Early { from, message: Box::new(message) });
             }
             if at > height {
-                return Some(Event::Input(Input::Ahead { height: at, from }));
+                return self.is_news((from, true)).then_some(Event::Input(Input::Ahead { height: at, from }));
             }
         }
         let context = VerifyContext { domain: &self.domain, set: &validators, verifier: &Ed25519 };

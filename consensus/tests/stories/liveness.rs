@@ -83,3 +83,16 @@ fn a_neighbour_behind_is_helped_once_a_tick() {
     node.feed(Input::Timer(Timer::Tick));
     assert!(helped(&mut node, 3));
 }
+
+/// faults.md, link-cut-and-one-down (own study): a neighbour that lost the first copy gets what is sent again.
+#[test]
+fn link_cut_what_is_sent_again_is_passed_on_again() {
+    let mut node = Node::started();
+    let vote = node.net.vote(2, Phase::Prevote, 0, &node.net.block(0));
+    let relays = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Relay { .. }));
+    assert!(relays(&node.hears(vote.clone())));
+    assert!(!relays(&node.hears(vote.clone())), "once until the next resend");
+    node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+    assert!(relays(&node.hears(vote.clone())));
+    assert!(!relays(&node.hears(vote)));
+}
