@@ -68,6 +68,9 @@ pub(crate) const MAX_SUBSTREAMS: usize = 128;
 pub(crate) const MAX_REASON_BYTES: usize = 512;
 /// How long a lost consensus stream waits before it is opened again on a living connection.
 pub(crate) const STREAM_RETRY: Duration = Duration::from_millis(250);
+/// Greetings that one connection may bring at once, and one a second after that: a lost stream is opened anew, more is
+/// made to keep this node busy.
+pub(crate) const GREETINGS_AT_ONCE: u32 = 8;
 /// Consensus frames waiting for one peer: two seconds of a hundred validators at ten blocks a second.
 pub(crate) const OUTBOX_FRAMES: usize = 4096;
 /// The bytes of those frames; at the least two of the largest fit.
@@ -86,7 +89,7 @@ pub(crate) const CONSENSUS_LANE: usize = 4096;
 
 /// Gossiped batches that await the node's verdict.
 pub(crate) const GOSSIP_IN_FLIGHT: usize = 128;
-/// What one peer may gossip each second, in KiB; more is ignored, and comes from others.
+/// What one peer may gossip each second, in KiB; more is ignored, and offered again by the pools that have it.
 pub(crate) const GOSSIP_KIB_PER_SECOND: u32 = 16 * 1024;
 /// Gossip waiting for one slow peer.
 pub(crate) const GOSSIP_QUEUE: usize = 256;

@@ -17,8 +17,8 @@ use quorate_types::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::limits::{
-    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, GOSSIP_KIB_PER_SECOND, INBOX_BYTES_PER_PEER,
-    MIN_FRAME_KIB, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
+    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, GOSSIP_KIB_PER_SECOND, GREETINGS_AT_ONCE,
+    INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
 };
 
 /// A peer that has greeted and was greeted, at one moment.
@@ -114,6 +114,7 @@ pub(crate) struct Traffic {
     over_quota: AtomicU64,
     consensus: DefaultDirectRateLimiter,
     gossip: DefaultDirectRateLimiter,
+    greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
     inbox: Arc<Semaphore>,
@@ -138,6 +139,10 @@ impl Traffic {
             over_quota: AtomicU64::new(0),
             consensus: rate(CONSENSUS_KIB_PER_SECOND),
             gossip: rate(GOSSIP_KIB_PER_SECOND),
+            greetings: DefaultDirectRateLimiter::direct(
+                Rate::per_second(NonZeroU32::MIN)
+                    .allow_burst(NonZeroU32::new(GREETINGS_AT_ONCE).unwrap_or(NonZeroU32::MIN)),
+            ),
             requests: rate(REQUESTS_PER_SECOND),
             answers: rate(ANSWER_KIB_PER_SECOND),
             inbox: Arc::new(Semaphore::new(INBOX_BYTES_PER_PEER)),
@@ -165,6 +170,11 @@ impl Traffic {
     pub(crate) fn answered_ping(&self, round_trip: Duration) {
         let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
         self.round_trip_us.store(micros.max(1), Relaxed);
+    }
+
+    /// Whether one more greeting is within the quota: each is announced to the node, and logged.
+    pub(crate) fn may_greet(&self) -> bool {
+        self.within(self.greetings.check().is_ok())
     }
 
     /// Whether a gossiped batch of this size is within the quota.

@@ -65,6 +65,9 @@ impl NetworkTask {
         if session.is_closing() {
             return Err("the connection is closing".into());
         }
+        if !session.traffic.may_greet() {
+            return Err("too many greetings on one connection".into());
+        }
         let validators = self.shared.validators.load();
         let is_guest = |session: &Session| session.hello.is_some() && !validators.contains(&session.node);
         let others = self.sessions.iter().filter(|(id, session)| **id != peer && is_guest(session)).count();
