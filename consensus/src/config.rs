@@ -8,7 +8,7 @@ use quorate_types::{ChainConfig, NodeId, View};
 /// How many doublings of the view timer there are: 64 times the base (PROTOCOL.md, R15).
 const MAX_DOUBLINGS: u64 = 6;
 /// How long the timer may be held back for a block under execution, in base timeouts (R16).
-const HOLD_BACK_BASES: u32 = 16;
+pub(crate) const HOLD_BACK_BASES: u32 = 16;
 
 /// A replica's settings.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +39,6 @@ impl ReplicaConfig {
     #[must_use]
     pub fn view_timeout(&self, view: View) -> Duration {
         self.base_timeout * 2_u32.pow(u32::try_from(view.0.min(MAX_DOUBLINGS)).unwrap_or(0))
-    }
-
-    /// How often the timer may be held back, by one base timeout each time.
-    pub(crate) const fn hold_backs(&self) -> u32 {
-        HOLD_BACK_BASES
     }
 
     /// How often undecided things are sent again: twice within the timer of view 0.

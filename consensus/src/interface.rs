@@ -54,7 +54,7 @@ pub enum Input {
         /// The block, executed.
         candidate: Option<Candidate>,
     },
-    /// The body of this block is at hand, and its execution began: the timer may be held back for it.
+    /// The body of this block is at hand, and its execution is next: the timer may be held back for it.
     Executing(B256),
     /// The answer to [`Effect::Check`].
     Checked {

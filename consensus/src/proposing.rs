@@ -150,11 +150,11 @@ impl Replica {
             .filter(|(_, change)| change.signed.statement.view == view)
             .map(|(signer, change)| (*signer, change.clone()))
             .collect();
-        let mut missing = None;
+        let mut missing: Option<PrepareCertificate> = None;
         loop {
             if self.now.validators.weight_of_all(wishes.keys()) < self.now.validators.quorum() {
                 if let Some(certificate) = missing {
-                    self.fetch_prepared(&certificate);
+                    self.fetch_from_signers(&certificate);
                 }
                 return None;
             }

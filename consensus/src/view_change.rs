@@ -4,6 +4,7 @@ use quorate_types::{SignedViewChange, View, ViewChange};
 
 use crate::{
     Effect, Evidence, Replica, Timer, Unsigned, VoteBatch,
+    config::HOLD_BACK_BASES,
     undecided::{BlockState, ViewTimer},
 };
 
@@ -57,7 +58,7 @@ impl Replica {
             let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
             matches!(state, Some(BlockState::Checking { executing: true }))
         });
-        if executing && self.now.timer.held_back < self.config.hold_backs() {
+        if executing && self.now.timer.held_back < HOLD_BACK_BASES {
             self.now.timer.held_back += 1;
             self.emit(Effect::SetTimer(Timer::View(self.now.height, view), self.config.base_timeout));
             return;

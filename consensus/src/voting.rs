@@ -154,7 +154,7 @@ impl Replica {
                 self.now.prepared = Some((certificate, candidate.block.clone()));
                 self.now.prepared_logged = false;
             }
-            None => self.fetch_prepared(&certificate),
+            None => self.fetch_from_signers(&certificate),
         }
     }
 
@@ -175,10 +175,6 @@ impl Replica {
             let vote = self.now.vote(Phase::Commit, view, block_hash);
             self.sign_vote(vote);
         }
-    }
-
-    pub(crate) fn fetch_prepared(&mut self, certificate: &PrepareCertificate) {
-        self.fetch_from_signers(certificate);
     }
 
     /// Fetches the block of a certificate: from its signers, who had it when they signed, and from those who are

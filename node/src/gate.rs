@@ -71,8 +71,7 @@ impl Gate {
         let gate = self.clone();
         rayon::spawn(move || {
             if let Some(event) = gate.check(from, frame) {
-                // The queue is as long as all checks under way and more; when it is full, waiting here
-                // holds the permit, which in turn slows the network down.
+                // When the queue is full, waiting here holds the permit, which in turn slows the network down.
                 let _ = gate.events.blocking_send(event);
             }
             drop(permit);

@@ -64,7 +64,8 @@ pub(crate) type Reply<T> = Box<dyn FnOnce(T) + Send>;
 pub(crate) struct ChainHandle(mpsc::Sender<Command>);
 
 impl ChainHandle {
-    /// Queues a command. A full queue or a thread that ended drops it: the replica asks again.
+    /// Queues a command. A full queue means that the thread hangs: what is dropped then is not made up for at this
+    /// height, which others decide and sync brings. A thread that ended stops the node.
     pub(crate) fn send(&self, command: Command) {
         if let Err(error) = self.0.try_send(command) {
             tracing::error!(%error, "the chain thread takes no more commands");
