@@ -28,8 +28,8 @@ pub enum Mutant {
     NeverWaitsForTime,
     /// Wants later timestamps than the parent's (R5).
     StrictTimestamps,
-    /// Keeps its first lock when there is a higher one (R6).
-    KeepsFirstLock,
+    /// Takes a lower lock for a higher one (R6).
+    LowersLock,
     /// Takes a lock whose block it does not have (R6).
     LocksWithoutBlock,
     /// A quorum is one less (R6, R10).

@@ -21,6 +21,10 @@ impl Replica {
             if first.propose.statement != propose {
                 let evidence = Evidence::Proposals(first.propose, proposal.propose);
                 self.report(evidence);
+                if self.config.breaks(Mutant::PrevotesAgain) {
+                    self.now.keep_proposal(proposal.clone());
+                    self.check_proposal(proposal);
+                }
             }
             return false;
         }
@@ -171,7 +175,8 @@ impl Replica {
     pub(crate) fn learn_lock(&mut self, certificate: Option<PrepareCertificate>) {
         let Some(certificate) = certificate else { return };
         let kept = |own: &PrepareCertificate| {
-            own.view() >= certificate.view() || self.config.breaks(Mutant::KeepsFirstLock)
+            own.view() >= certificate.view()
+                && !(self.config.breaks(Mutant::LowersLock) && own.view() > certificate.view())
         };
         if self.now.prepared.as_ref().is_some_and(|(own, _)| kept(own)) {
             return;
