@@ -36,6 +36,8 @@ mod guard;
 mod interface;
 mod liveness;
 mod mutant;
+#[cfg(feature = "mutants")]
+mod mutations;
 mod proposing;
 mod recovery;
 mod replica;

@@ -164,7 +164,7 @@ impl Replica {
             Phase::Commit => &self.now.votes.commits,
         };
         #[cfg(feature = "mutants")]
-        if let Some(broken) = crate::mutant::miscount(&self.config, votes, vote, &self.now.validators) {
+        if let Some(broken) = crate::mutations::miscount(&self.config, votes, vote, &self.now.validators) {
             return Some(broken);
         }
         votes.certificate(vote, &self.now.validators)
@@ -188,7 +188,7 @@ impl Replica {
             }
             #[cfg(feature = "mutants")]
             None if self.config.breaks(Mutant::LocksWithoutBlock) => {
-                self.now.prepared = Some((certificate, crate::mutant::no_block()));
+                self.now.prepared = Some((certificate, crate::mutations::no_block()));
                 self.now.prepared_logged = false;
             }
             None => self.fetch_from_signers(&certificate),

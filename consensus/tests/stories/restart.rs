@@ -9,7 +9,7 @@ use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
 
 /// faults.md, amnesia: votes in memory only; a restart in mid-height signs twice (all peers but two).
 #[test]
-fn amnesia_does_not_come_with_a_restart() {
+pub fn amnesia_does_not_come_with_a_restart() {
     let mut node = Node::started();
     let (block, other) = (node.net.block(0), node.net.block(1));
     node.prevotes(&block);
@@ -23,7 +23,7 @@ fn amnesia_does_not_come_with_a_restart() {
 }
 
 #[test]
-fn the_lock_survives_a_restart() {
+pub fn the_lock_survives_a_restart() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -41,7 +41,7 @@ fn the_lock_survives_a_restart() {
 
 /// Found by the simulator (harsh, seed 7): told of its disk before its start, a replica proposed anew what its log held.
 #[test]
-fn nothing_happens_before_the_start() {
+pub fn nothing_happens_before_the_start() {
     let net = Net::of(4);
     let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
     // Member 1 leads height 1, which is due at once.
@@ -53,7 +53,7 @@ fn nothing_happens_before_the_start() {
 /// Found by the simulator (crash, 2 nodes, seed 33): with no fault tolerated an own wish, counted from view 0, looked like
 /// a reason to jump, and was signed anew.
 #[test]
-fn a_restored_wish_is_not_signed_again() {
+pub fn a_restored_wish_is_not_signed_again() {
     let mut node = Node::with(Net::of(2), 0, Trust::Full);
     node.feed(Input::Work(true));
     assert_eq!(wishes(&node.times_out(0)).len(), 1);
@@ -65,7 +65,7 @@ fn a_restored_wish_is_not_signed_again() {
 /// Found by the simulator (crash, seed 310): at height 1 the timer of view 0 was set during the restore and taken for
 /// that of view 1.
 #[test]
-fn a_restored_view_has_a_timer_of_its_own() {
+pub fn a_restored_view_has_a_timer_of_its_own() {
     let net = Net::of(4);
     let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
     let mut node = Node::new(net, 0, genesis, Recovered { records: BTreeMap::new(), trust: Trust::Full });
@@ -85,7 +85,7 @@ fn a_restored_view_has_a_timer_of_its_own() {
 
 /// faults.md, wiped-ahead: a node that lost its data signs again (own study).
 #[test]
-fn wiped_ahead_abstains_for_three_heights() {
+pub fn wiped_ahead_abstains_for_three_heights() {
     let mut node = Node::with(Net::of(4), 2, Trust::None);
     // One of the others is a block ahead, so this node may have signed at the height after that one.
     node.hears(node.net.status(0, 5));
@@ -107,7 +107,7 @@ fn wiped_ahead_abstains_for_three_heights() {
 
 /// R21: a status that somebody passes on may be older than the loss of the log.
 #[test]
-fn a_head_counts_only_when_told_in_person() {
+pub fn a_head_counts_only_when_told_in_person() {
     let mut node = Node::with(Net::of(4), 0, Trust::None);
     let liar = node.net.id(3);
     for who in 1..=3 {
@@ -119,7 +119,7 @@ fn a_head_counts_only_when_told_in_person() {
 
 /// faults.md, cold-start: all logs are new, and the fourth is not there yet (Besu #6457, #969).
 #[test]
-fn cold_start_needs_a_quorum_and_no_log() {
+pub fn cold_start_needs_a_quorum_and_no_log() {
     let net = Net::of(4);
     let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
     // Member 1 leads height 1.
@@ -132,7 +132,7 @@ fn cold_start_needs_a_quorum_and_no_log() {
 
 /// faults.md, wiped-node: a boast about a head that nobody proves delays a new chain, but not for ever.
 #[test]
-fn a_boast_delays_a_new_chain_by_ten_seconds_at_most() {
+pub fn a_boast_delays_a_new_chain_by_ten_seconds_at_most() {
     let net = Net::of(4);
     let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
     let mut node = Node::new(net, 1, genesis, Recovered { records: BTreeMap::new(), trust: Trust::None });

@@ -5,7 +5,7 @@ mod observe;
 
 use std::time::Duration;
 
-use quorate_consensus::ReplicaConfig;
+use quorate_consensus::{Mutant, ReplicaConfig};
 use quorate_types::{Bytes, Height, NodeId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -232,6 +232,6 @@ fn replica_config(me: NodeId) -> ReplicaConfig {
         base_timeout: BASE_TIMEOUT,
         min_block_interval: Duration::from_millis(50),
         empty_block_interval: None,
-        mutant: crate::mutants::active(),
+        mutant: Mutant::active(),
     }
 }
