@@ -50,6 +50,11 @@ impl Liveness {
         }
     }
 
+    /// How many neighbours were helped since the last tick.
+    pub(crate) fn helped(&self) -> usize {
+        self.helped.len()
+    }
+
     /// Ticks since the start.
     pub(crate) const fn ticks(&self) -> u32 {
         self.ticks

@@ -16,7 +16,6 @@ use quorate_tests::{
     wallet::{Wallet, counter_code, included, receipt, send},
 };
 use quorate_types::{Address, B256, Bytes, U256};
-use serde_json::Value;
 
 const ACCOUNTS: u32 = 200;
 const TRANSFERS: usize = 20_000;

@@ -46,6 +46,8 @@ mod pool;
 mod queue;
 mod run;
 mod scenario;
+mod tally;
+mod wire;
 mod world;
 
 pub use cluster::{BASE_TIMEOUT, Cluster, ClusterConfig};
@@ -57,4 +59,5 @@ pub use network::Weather;
 pub use oracle::Violation;
 pub use run::{Outcome, Setup, run};
 pub use scenario::Scenario;
+pub use tally::Tally;
 pub use world::Pace;

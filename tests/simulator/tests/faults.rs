@@ -202,8 +202,8 @@ fn slow_execution_does_not_stop_the_chain() {
 /// One node 30 s ahead, one 30 s behind.
 #[test]
 fn clock_skew_stops_nobody() {
-    for clocks_ahead_s in [vec![30, 0, 0, 0], vec![0, 30, 30, 30], vec![0, 0, 9, 0]] {
-        let mut cluster = Cluster::new(ClusterConfig { clocks_ahead_s, ..ClusterConfig::fair(19, 4) });
+    for clocks_off_s in [vec![30, 0, 0, 0], vec![0, 30, 30, 30], vec![0, 0, 9, 0]] {
+        let mut cluster = Cluster::new(ClusterConfig { clocks_off_s, ..ClusterConfig::fair(19, 4) });
         cluster.start_all();
         for _ in 0..9 {
             next_block(&mut cluster, 1, BASE_TIMEOUT * 6);

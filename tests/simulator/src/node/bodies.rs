@@ -92,6 +92,9 @@ impl Node {
         let Some(check) = process.checks.get_mut(&block_hash) else { return };
         let ahead_s = block.header().timestamp.saturating_sub(clock_s + MAX_AHEAD_S);
         let wait = if check.fresh { Duration::from_secs(ahead_s) } else { Duration::ZERO };
+        if wait > Duration::ZERO {
+            world.tally.count("blocks from the future");
+        }
         check.block = Some(block);
         world.wake(self.index, wait, Wake::Execute { block_hash, number: check.number });
     }
@@ -113,6 +116,9 @@ impl Node {
         };
         let Some(block) = check.block.clone().filter(|_| check.number == number) else { return };
         let verdict = self.verdict(&block, world);
+        if matches!(verdict, Verdict::Unavailable) {
+            world.tally.count("executions that failed");
+        }
         if let (Verdict::Valid(_), Some(process)) = (&verdict, &mut self.process) {
             process.bodies.insert(block_hash, block);
         }
@@ -120,20 +126,24 @@ impl Node {
     }
 
     fn verdict(&self, block: &Arc<Block>, world: &World) -> Verdict {
-        let Some(process) = &self.process else { return Verdict::Unavailable };
+        let Some(process) = self.process.as_ref().filter(|_| !self.execution_fails) else {
+            return Verdict::Unavailable;
+        };
         let invalid = |(reason, roots)| Verdict::Invalid { reason, roots };
-        let Some(parent) = block.height().previous().and_then(|height| self.header(height, world)) else {
+        let parent = block.height().previous().and_then(|height| self.header(height, world));
+        let (Some(parent), Some(set)) = (parent, self.set_of(block.height(), world)) else {
             return invalid((RejectReason::Header, None));
         };
-        if let Err(why) = judge(&parent, block) {
-            return invalid(why);
-        }
+        let next_validators = match judge(&parent, &set, block) {
+            Ok(next) => next,
+            Err(why) => return invalid(why),
+        };
         let mut seen = std::collections::BTreeSet::new();
         let again = |hash: &B256| process.included.get(hash).is_some_and(|at| *at < block.height());
         if block.transaction_hashes().iter().any(|hash| again(hash) || !seen.insert(*hash)) {
             return invalid((RejectReason::Transaction, None));
         }
-        Verdict::Valid(Candidate { block: block.clone(), next_validators: world.chain.validators.clone() })
+        Verdict::Valid(Candidate { block: block.clone(), next_validators })
     }
 
     fn answer(&mut self, block_hash: B256, verdict: Verdict) {
@@ -171,13 +181,15 @@ impl Node {
 
     fn build(&self, plan: BuildPlan, world: &World) -> Option<Candidate> {
         let parent = plan.height.previous().and_then(|height| self.header(height, world))?;
+        let set = self.set_of(plan.height, world)?;
         let transactions: Vec<Bytes> = self.process.as_ref()?.pool.oldest(chain::room(plan.gas_shift));
-        if transactions.is_empty() && !plan.may_be_empty {
+        if self.execution_fails || (transactions.is_empty() && !plan.may_be_empty) {
             return None;
         }
         let clock_s = self.clock_s(world.now());
-        let block = Arc::new(chain::seal(&parent, transactions, key_number(self.index), clock_s));
-        Some(Candidate { block, next_validators: world.chain.validators.clone() })
+        let (block, next_validators) =
+            chain::seal(&parent, &set, transactions, key_number(self.index), clock_s);
+        Some(Candidate { block: Arc::new(block), next_validators })
     }
 }
 
