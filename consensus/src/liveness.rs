@@ -55,11 +55,6 @@ impl Liveness {
         self.helped.len()
     }
 
-    /// Ticks since the start.
-    pub(crate) const fn ticks(&self) -> u32 {
-        self.ticks
-    }
-
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
         self.silent_ticks(id) >= SILENT_TICKS
     }

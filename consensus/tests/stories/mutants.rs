@@ -16,11 +16,7 @@ const STORIES: &[Story] = &[
     ("a_restored_view_has_a_timer_of_its_own", restart::a_restored_view_has_a_timer_of_its_own),
     ("wiped_ahead_abstains_for_three_heights", restart::wiped_ahead_abstains_for_three_heights),
     ("a_head_counts_only_when_told_in_person", restart::a_head_counts_only_when_told_in_person),
-    ("cold_start_needs_a_quorum_and_no_log", restart::cold_start_needs_a_quorum_and_no_log),
-    (
-        "a_boast_delays_a_new_chain_by_ten_seconds_at_most",
-        restart::a_boast_delays_a_new_chain_by_ten_seconds_at_most,
-    ),
+    ("a_log_lost_at_birth_is_lost", restart::a_log_lost_at_birth_is_lost),
     ("a_block_goes_from_proposal_to_decision", voting::a_block_goes_from_proposal_to_decision),
     ("the_lock_goes_to_disk_with_the_commit", voting::the_lock_goes_to_disk_with_the_commit),
     ("duplicate_signers_decide_nothing", voting::duplicate_signers_decide_nothing),

@@ -131,9 +131,8 @@ impl Heights {
     /// One log at a time: with a liar, a second one is beyond F. The next is lost once the last has signed again.
     fn may_lose(&self, chain: &Chain, by: usize) -> bool {
         let others = || chain.validators.iter().enumerate().filter(|(index, _)| *index != by);
-        let begun = others().all(|(_, it)| it.record > 0) || self.without(Mutant::LosesLogAtBirth);
         let alone = others().all(|(_, it)| it.resume_at == 0) || self.without(Mutant::LosesTwoLogs);
-        chain.losses < self.losses && chain.validators[by].resume_at == 0 && begun && alone
+        chain.losses < self.losses && chain.validators[by].resume_at == 0 && alone
     }
 
     /// Where `by` signs again after a start without its log (R21). It hears all others at once, and from the
@@ -141,7 +140,8 @@ impl Heights {
     fn resume_at(&self, chain: &Chain, by: usize) -> u8 {
         let heads = || (0..HONEST).filter(|it| *it != by).map(|it| chain.validators[it].record);
         let (me, liar) = (1, 1);
-        let is_new = chain.validators[by].record == 0
+        let is_new = self.without(Mutant::AbstainsNotAtBirth)
+            && chain.validators[by].record == 0
             && me + liar + heads().filter(|head| *head == 0).count() >= QUORUM;
         let margin = MARGIN - u8::from(self.without(Mutant::ResumesEarly));
         let heard = heads().max().unwrap_or(0);

@@ -27,7 +27,7 @@
 //! ## Between heights
 //! [`Heights`] leaves blocks and views out, and asks one thing: does a key ever sign at a height at which it signed before its
 //! log was lost? This is where the commit that waits for the record before (R9), frames that stay (R20) and M + 3 (R21)
-//! meet. One log is lost at a time, beside the liar, and only once each other honest validator has the first block.
+//! meet. One log is lost at a time, beside the liar.
 //! The last two [`Mutant`]s show that R21 does not cover more than that.
 //!
 //! ## What it does not show

@@ -30,9 +30,8 @@ pub enum Mutant {
     ResumesEarly,
     /// R21: who lost its log signs at once.
     TrustsLostLog,
-    /// Of R21 as it stands: a log is lost while another honest validator has no block yet, and the chain is taken for
-    /// a new one.
-    LosesLogAtBirth,
+    /// R21: who lost its log takes a chain for new, and signs at once, when a quorum has no block yet.
+    AbstainsNotAtBirth,
     /// Of R21 as it stands: a second log is lost before the loser of the first has signed again.
     LosesTwoLogs,
 }
@@ -47,7 +46,7 @@ impl Mutant {
                 | Self::RecyclesEarly
                 | Self::ResumesEarly
                 | Self::TrustsLostLog
-                | Self::LosesLogAtBirth
+                | Self::AbstainsNotAtBirth
                 | Self::LosesTwoLogs
         )
     }

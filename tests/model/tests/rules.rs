@@ -113,7 +113,7 @@ fn a_lost_log_without_a_wait_contradicts_itself() {
 /// Not rules but the limits of R21, so that nobody takes it for more than it is.
 #[test]
 fn losses_that_m_plus_3_does_not_cover() {
-    let run = contradiction(Mutant::LosesLogAtBirth);
+    let run = contradiction(Mutant::AbstainsNotAtBirth);
     assert!(run.contains("signs at height 1"), "{run}");
     let run = contradiction(Mutant::LosesTwoLogs);
     assert_eq!(run.matches("loses its log").count(), 2, "{run}");

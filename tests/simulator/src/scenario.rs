@@ -59,7 +59,6 @@ pub(crate) struct Plan {
     pub(crate) liars: Vec<(usize, Vec<Habit>)>,
     pub(crate) unreliable: Vec<usize>,
     pub(crate) clocks_off_s: Vec<i64>,
-    pub(crate) no_logs: bool,
     pub(crate) script: Script,
     /// When the faults end.
     pub(crate) length: Duration,
@@ -134,17 +133,13 @@ impl Scenario {
             | Self::Twins => {}
         }
         self.draw_special(&mut planner, byzantine.is_none());
-        let steady = planner.observers == 0 && planner.unreliable.is_empty() && planner.twins.is_empty();
-        let unsure = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
-        // Who abstains weighs as much as who is down; who comes late to a chain that began without logs abstains.
-        let no_logs = unsure && steady && planner.liars.is_empty();
-        let may_go = !no_logs && planner.spare() > 0 && !planner.forgets;
+        let may_go = planner.spare() > 0 && !planner.forgets;
         let ending = if self == Self::Calm { Ending::default() } else { planner.ending(may_go) };
         let harsh = self == Self::Harsh;
         if (harsh && planner.chance(0.3)) || self == Self::SetChange {
             planner.weights();
         }
-        if !no_logs && ((harsh && planner.chance(0.25)) || self == Self::SetChange) {
+        if (harsh && planner.chance(0.25)) || self == Self::SetChange {
             planner.set_changes(4);
         }
         let gossip = !(harsh && planner.chance(0.3));
@@ -158,7 +153,6 @@ impl Scenario {
             liars: planner.liars,
             unreliable: planner.unreliable,
             clocks_off_s: planner.clocks_off_s,
-            no_logs,
             script: planner.script,
             length: planner.length,
             ending,
@@ -225,17 +219,20 @@ impl Planner<'_> {
         } else {
             self.start_one_by_one();
         }
-        let faults: [(f64, fn(&mut Self)); 5] = [
-            (0.7, Self::crashes),
-            (0.3, Self::power_cuts),
-            (0.4, Self::partitions),
-            (0.2, Self::full_disks),
-            (0.15, Self::failing_executions),
-        ];
-        for (share, fault) in faults {
-            if self.chance(share) {
-                fault(self);
-            }
+        if self.chance(0.7) {
+            self.crashes();
+        }
+        if self.chance(0.3) {
+            self.power_cuts();
+        }
+        if self.chance(0.4) {
+            self.partitions();
+        }
+        if self.chance(0.2) {
+            self.full_disks();
+        }
+        if self.chance(0.15) {
+            self.failing_executions();
         }
     }
 }

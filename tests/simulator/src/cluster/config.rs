@@ -32,8 +32,6 @@ pub struct ClusterConfig {
     pub liars: Vec<(usize, Vec<Habit>)>,
     /// Whose vote is not to be relied upon, beside liars and twins: drawn set changes leave a quorum without them.
     pub unreliable: Vec<usize>,
-    /// Whether the first start finds no vote log, so that nobody trusts its own memory.
-    pub no_logs: bool,
     /// How far each clock is ahead, seconds, negative: behind; nodes beyond the list are right.
     pub clocks_off_s: Vec<i64>,
     /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
@@ -59,7 +57,6 @@ impl ClusterConfig {
             pace: Pace::FAIR,
             liars: Vec::new(),
             unreliable: Vec::new(),
-            no_logs: false,
             clocks_off_s: Vec::new(),
             gossip: true,
             transaction_bytes: 16,

@@ -163,10 +163,7 @@ fn signers(config: &ClusterConfig) -> Vec<Box<dyn Signer>> {
 fn node(index: usize, signer: Box<dyn Signer>, config: &ClusterConfig) -> Node {
     let (id, processes) = (signer.id(), config.processes());
     let habits = config.liars.iter().find(|(liar, _)| *liar == index).map(|(_, habits)| habits);
-    let mut disk = Disk::new(id, config.keys == Keys::Real);
-    if config.no_logs {
-        disk.wipe();
-    }
+    let disk = Disk::new(id, config.keys == Keys::Real);
     Node {
         index,
         id,

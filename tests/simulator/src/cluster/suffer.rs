@@ -1,6 +1,6 @@
 //! Faults happen.
 
-use quorate_types::{Bytes, Height};
+use quorate_types::Bytes;
 use rand::Rng;
 
 use super::Cluster;
@@ -80,11 +80,9 @@ impl Cluster {
         self.gone[node] = true;
     }
 
-    /// A stopped node loses something, if it can. Only once each other node has a block on disk: a node that loses its
-    /// memory in a chain's first moments cannot know that the chain has begun.
+    /// A stopped node loses something, if it can.
     fn lose(&mut self, node: usize, what: &str, happens: impl FnOnce(&mut Disk) -> bool) {
-        let begun = self.nodes.iter().all(|it| it.index == node || it.disk.durable() > Height::ZERO);
-        if begun && !self.nodes[node].is_running() && happens(&mut self.nodes[node].disk) {
+        if !self.nodes[node].is_running() && happens(&mut self.nodes[node].disk) {
             self.world.note(node, || format!("loses {what}"));
             self.world.tally.count("memories lost");
         }

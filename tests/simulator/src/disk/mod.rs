@@ -124,8 +124,12 @@ impl Disk {
     pub(crate) fn sync_blocks(&mut self, height: Height) {
         let count = usize::try_from(height.0).expect("few blocks").min(self.blocks.len());
         self.blocks_synced = self.blocks_synced.max(count);
-        let durable = self.durable();
-        either!(self, log => log.release(durable));
+        self.release_log(self.durable());
+    }
+
+    /// Frames of `height` and below may be overwritten.
+    pub(crate) fn release_log(&mut self, height: Height) {
+        either!(self, log => log.release(height));
     }
 
     /// The last decided block, synced or not.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Verdict};
+use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Mutant, Verdict};
 use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason};
 
 use super::Node;
@@ -32,7 +32,17 @@ pub(super) struct Check {
 impl Node {
     /// A check supersedes an unfinished one of the same block.
     pub(super) fn check(&mut self, block_hash: B256, source: BlockSource, fresh: bool, world: &mut World) {
+        let bound = match &source {
+            BlockSource::Proposal(it) => it.justification.as_ref().is_some_and(|it| it.certificate.is_some()),
+            BlockSource::Block(_) | BlockSource::Peers(_) => true,
+        };
+        if bound && fresh {
+            world.require(self.index, Err("measures the time of a block with a lock behind it".to_owned()));
+        }
         let Some(process) = &mut self.process else { return };
+        if bound {
+            process.record.bind(block_hash);
+        }
         let number = process.number();
         let everyone: Vec<usize> = world.others(self.index).collect();
         let known = process.bodies.get(&block_hash).cloned();
@@ -91,7 +101,11 @@ impl Node {
         let Some(process) = &mut self.process else { return };
         let Some(check) = process.checks.get_mut(&block_hash) else { return };
         let ahead_s = block.header().timestamp.saturating_sub(clock_s + MAX_AHEAD_S);
-        let wait = if check.fresh { Duration::from_secs(ahead_s) } else { Duration::ZERO };
+        let wait = if check.fresh && !self.config.breaks(Mutant::NeverWaitsForTime) {
+            Duration::from_secs(ahead_s)
+        } else {
+            Duration::ZERO
+        };
         if wait > Duration::ZERO {
             world.tally.count("blocks from the future");
         }
@@ -120,7 +134,10 @@ impl Node {
             world.tally.count("executions that failed");
         }
         if let (Verdict::Valid(_), Some(process)) = (&verdict, &mut self.process) {
-            process.bodies.insert(block_hash, block);
+            process.record.execute(block_hash, block.header().timestamp);
+            if !self.config.breaks(Mutant::ForgetsBlocks) {
+                process.bodies.insert(block_hash, block);
+            }
         }
         self.answer(block_hash, verdict);
     }
@@ -138,6 +155,9 @@ impl Node {
             Ok(next) => next,
             Err(why) => return invalid(why),
         };
+        if self.config.breaks(Mutant::StrictTimestamps) && block.header().timestamp == parent.timestamp {
+            return invalid((RejectReason::Header, None));
+        }
         let mut seen = std::collections::BTreeSet::new();
         let again = |hash: &B256| process.included.get(hash).is_some_and(|at| *at < block.height());
         if block.transaction_hashes().iter().any(|hash| again(hash) || !seen.insert(*hash)) {
@@ -171,7 +191,10 @@ impl Node {
         let candidate = self.build(plan, world);
         let Some(process) = &mut self.process else { return };
         if let Some(Candidate { block, .. }) = &candidate {
-            process.bodies.insert(block.hash(), block.clone());
+            process.record.execute(block.hash(), block.header().timestamp);
+            if !self.config.breaks(Mutant::ForgetsBlocks) {
+                process.bodies.insert(block.hash(), block.clone());
+            }
         } else {
             process.told_work = None;
         }

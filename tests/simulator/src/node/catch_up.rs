@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Candidate, Input};
+use quorate_consensus::{Candidate, Input, Mutant};
 use quorate_types::{Block, CommitCertificate, Height, NodeId, ValidatorSet};
 
 use super::Node;
@@ -25,6 +25,9 @@ impl Node {
         world.note(self.index, || {
             format!("decides h{height} v{} {}", decided.certificate.view(), short(&hash))
         });
+        if self.config.breaks(Mutant::RecyclesEarly) {
+            self.disk.release_log(height);
+        }
         if self.append(decided, next_validators, world) {
             let delay = world.take_time(world.pace.blocks);
             world.wake(self.index, delay, Wake::BlocksSynced { height, by_sync: false });

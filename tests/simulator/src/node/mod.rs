@@ -4,6 +4,7 @@
 
 mod bodies;
 mod catch_up;
+mod duties;
 mod perform;
 mod receive;
 mod sign;
@@ -17,7 +18,7 @@ use std::{
 use quorate_consensus::{
     Early, Effect, Head, Input, Recovered, Replica, ReplicaConfig, SignGuard, Timer, Trust,
 };
-use quorate_types::{B256, Block, Height, Message, NodeId, Signer, Statement, ValidatorSet};
+use quorate_types::{B256, Block, Height, Message, NodeId, Prepared, Signer, Statement, ValidatorSet};
 use rand::Rng;
 
 use crate::{
@@ -77,6 +78,7 @@ pub(crate) struct Process {
     bodies: BTreeMap<B256, Arc<Block>>,
     checks: BTreeMap<B256, bodies::Check>,
     told_work: Option<bool>,
+    record: duties::Record,
     /// Whether it began without a log to trust, and has signed nothing since.
     was_unsure: bool,
     /// Until when an answer to the last request for blocks is waited for.
@@ -114,6 +116,13 @@ impl Node {
             world.tally.count("starts without a log to trust");
         }
         world.note(self.index, || format!("starts on h{} with trust {:?}", head.height, recovered.trust));
+        let mut record = duties::Record::default();
+        for (height, own) in &recovered.records {
+            if let Some((certificate, _)) = &own.prepared {
+                let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
+                record.lock(*height, lock);
+            }
+        }
         let mut guard = SignGuard::default();
         for message in recovered.records.values().flat_map(|record| &record.messages) {
             guard.remember(message);
@@ -136,6 +145,7 @@ impl Node {
             bodies: BTreeMap::new(),
             checks: BTreeMap::new(),
             told_work: None,
+            record,
             was_unsure,
             syncing_until: Duration::ZERO,
         });

@@ -71,7 +71,9 @@ impl Node {
             );
         }
         world.note(self.index, || format!("enters h{height}"));
+        let now = world.now();
         let Some(process) = &mut self.process else { return };
+        process.record.enter(now);
         let early = process.early.take(height);
         process.told_work = None;
         for (from, message) in early {

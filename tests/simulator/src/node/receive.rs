@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::Input;
+use quorate_consensus::{Input, Mutant};
 use quorate_types::{Bytes, Height, Message, keccak256};
 
 use super::Node;
@@ -81,8 +81,15 @@ impl Node {
             }
             return Some(Input::Ahead { height, from: neighbour });
         }
-        let set = process.replica.validators().clone();
-        match (**message).clone().verify(world.chain.context(&set)) {
+        let mut set = process.replica.validators().clone();
+        if self.config.breaks(Mutant::OldSet) {
+            let before = current.previous().and_then(Height::previous);
+            set = before.and_then(|before| self.disk.set_after(before)).unwrap_or(&set).clone();
+        }
+        let unseen = self.config.mutant.is_some_and(|mutant| trusts(mutant, message, world));
+        let context =
+            if unseen { world.chain.context_without_signatures(&set) } else { world.chain.context(&set) };
+        match (**message).clone().verify(context) {
             Ok(verified) => Some(Input::Message { message: verified, from: neighbour }),
             Err(error) => {
                 world.tally.count("messages refused");
@@ -119,5 +126,16 @@ impl Node {
         if !blocks.is_empty() && self.is_running() {
             world.send(self.index, to, &Packet::Blocks(Arc::new(blocks.to_vec())));
         }
+    }
+}
+
+/// Whether a mutant takes what is attached to a message unseen. The signature under the message itself it checks.
+fn trusts(mutant: Mutant, message: &Message, world: &World) -> bool {
+    let (domain, verifier) = (&world.chain.domain, &*world.chain.verifier);
+    match (mutant, message) {
+        (Mutant::UnjustifiedProposals, Message::Proposal(it)) => it.propose.verify(domain, verifier),
+        (Mutant::ForgedCertificates, Message::ViewChange(it)) => it.signed.verify(domain, verifier),
+        (Mutant::ForgedCertificates, Message::Decided(_)) => true,
+        _ => false,
     }
 }

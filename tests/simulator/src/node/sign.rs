@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::{Input, Unsigned, VoteBatch};
+use quorate_consensus::{Input, Mutant, Unsigned, VoteBatch};
 use quorate_types::{Domain, Message, Signed, SignedViewChange, Signer};
 use rand::Rng;
 
@@ -27,11 +27,15 @@ impl Node {
         if self.crash_point(world) {
             return;
         }
-        self.disk.write_frame(Frame {
-            height: batch.height,
-            messages: messages.clone(),
-            prepared: batch.prepared,
-        });
+        if self.config.breaks(Mutant::SkipsSync) {
+            messages.iter().for_each(|message| self.say(message, world));
+        }
+        let frame = Frame { height: batch.height, messages: messages.clone(), prepared: batch.prepared };
+        if self.liar.is_none() {
+            let truth = self.check_duties(&frame, world);
+            world.require(self.index, truth);
+        }
+        self.disk.write_frame(frame);
         if let Some(process) = &mut self.process {
             process.signing = Some(messages);
         }
