@@ -191,6 +191,8 @@ impl Node {
         let candidate = self.build(plan, world);
         let Some(process) = &mut self.process else { return };
         if let Some(Candidate { block, .. }) = &candidate {
+            // Its time may be its parent's, and that in the future.
+            process.record.bind(block.hash());
             process.record.execute(block.hash(), block.header().timestamp);
             if !self.config.breaks(Mutant::ForgetsBlocks) {
                 process.bodies.insert(block.hash(), block.clone());

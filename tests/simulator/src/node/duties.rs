@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use quorate_types::{B256, Height, Message, Phase, Prepared, Proposal, View, Vote};
+use quorate_types::{B256, Height, Message, Phase, Prepared, Proposal, Reject, View, Vote};
 
 use super::Node;
 use crate::{chain::MAX_AHEAD_S, disk::Frame, world::World};
@@ -82,9 +82,8 @@ impl Node {
     fn check_proposal_duties(&self, proposal: &Proposal, world: &World) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
         let propose = proposal.propose.statement;
-        let tip = self.disk.tip();
-        let parent = self.header(tip, world).map(|it| it.hash_slow());
-        if propose.height != tip.next() || parent != Some(proposal.header.parent_hash) {
+        let parent = propose.height.previous().and_then(|parent| self.header(parent, world));
+        if parent.map(|it| it.hash_slow()) != Some(proposal.header.parent_hash) {
             return Err(format!("proposes height {} on a parent that is not decided here", propose.height));
         }
         let waited = world.now().saturating_sub(process.record.entered);
@@ -116,6 +115,16 @@ impl Node {
                 }
                 self.require_lock(height, Some(Prepared { view, block_hash }))
             }
+        }
+    }
+
+    /// What an honest leader offers is good.
+    pub(super) fn check_refusal(&self, reject: &Reject, world: &mut World) {
+        let Some(process) = self.process.as_ref().filter(|_| self.is_honest()) else { return };
+        let leader = process.replica.validators().leader(reject.height, reject.view).key;
+        if !world.oracle.is_liar(&leader) {
+            let refused = format!("refuses what an honest leader offered: {reject:?}");
+            world.require(self.index, Err(refused));
         }
     }
 

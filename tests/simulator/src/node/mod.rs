@@ -123,6 +123,12 @@ impl Node {
                 record.lock(*height, lock);
             }
         }
+        if recovered.trust == Trust::Full && self.liar.is_none() {
+            let messages = recovered.records.values().flat_map(|record| &record.messages);
+            let found: Vec<_> = messages.filter_map(statement_of).collect();
+            let truth = world.oracle.on_trusted_start(self.index, head.height, &found);
+            world.require(self.index, truth);
+        }
         let mut guard = SignGuard::default();
         for message in recovered.records.values().flat_map(|record| &record.messages) {
             guard.remember(message);

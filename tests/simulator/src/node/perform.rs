@@ -22,6 +22,7 @@ impl Node {
             Effect::Enter { height, validators } => self.enter(height, &validators, world),
             Effect::Vote(batch) => self.begin_vote(batch, world),
             Effect::Reject(reject) => {
+                self.check_refusal(&reject, world);
                 let reject = self.signed(reject, world);
                 self.say(&Message::Reject(reject), world);
             }

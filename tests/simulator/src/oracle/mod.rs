@@ -193,6 +193,20 @@ impl Oracle {
         self.views.on_said(who, &new, set, |key| self.liars.contains(key))
     }
 
+    /// A node starts with a log that it trusts: what it ever signed above its head must be in there (R20).
+    pub(crate) fn on_trusted_start(
+        &self,
+        node: usize,
+        head: Height,
+        found: &[Statement],
+    ) -> Result<(), String> {
+        let above = (node, head.next(), 0, View::ZERO)..(node + 1, Height::ZERO, 0, View::ZERO);
+        match self.said.range(above).find(|(_, said)| !found.contains(said)) {
+            Some((_, lost)) => Err(format!("trusts a log that has lost what it signed: {lost:?}")),
+            None => Ok(()),
+        }
+    }
+
     /// Nothing binding leaves an honest node before it is synced.
     pub(crate) fn on_sent(&self, node: usize, statement: &Statement) -> Result<(), String> {
         if statement.kind() > VIEW_CHANGE {

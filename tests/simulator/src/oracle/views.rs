@@ -17,7 +17,8 @@ struct Reached {
 pub(super) struct Views(BTreeMap<Height, BTreeMap<NodeId, Reached>>);
 
 impl Views {
-    /// An honest key says something; a wish for a view above 1 must have a reason.
+    /// An honest key says something: a wish for a view above 1 must have a reason, and a vote above view 0 the wishes of
+    /// a quorum (R3).
     pub(super) fn on_said(
         &mut self,
         who: NodeId,
@@ -30,11 +31,14 @@ impl Views {
         let height = self.0.entry(new.height()).or_default();
         let liars = set.members().iter().map(|member| &member.key).filter(|key| is_liar(key));
         let liars = set.weight_of_all(liars);
+        let others = |far: &dyn Fn(&Reached) -> bool| {
+            set.weight_of_all(height.iter().filter(|(_, it)| far(it)).map(|(key, _)| key))
+        };
+        if !is_wish && view > View::ZERO && others(&|it| it.wished >= view) + liars < set.quorum() {
+            return Err(format!("votes in a view that no quorum wished for: {new:?}"));
+        }
         if is_wish && view > View(1) {
             let before = View(view.0 - 1);
-            let others = |far: &dyn Fn(&Reached) -> bool| {
-                set.weight_of_all(height.iter().filter(|(_, it)| far(it)).map(|(key, _)| key))
-            };
             let timed_out = others(&|it| it.spoke >= before) + liars >= set.quorum();
             let followed = others(&|it| it.wished >= view) + liars >= set.honest();
             if !timed_out && !followed {

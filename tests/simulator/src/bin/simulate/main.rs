@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use quorate_simulator::{Keys, Outcome, Scenario, Setup, run};
+use quorate_simulator::{Keys, Mutant, Outcome, Scenario, Setup, run};
 use report::Report;
 
 /// Runs simulated clusters, one for each seed, and fails when one of them breaks a rule of the protocol.
@@ -37,6 +37,9 @@ struct Arguments {
     /// hundred, and a fast keyed hash in the others.
     #[arg(long)]
     real_keys: bool,
+    /// Breaks a rule in every replica, and stops at the first seed that shows it: `--mutant list` names them.
+    #[arg(long, value_parser = parse_mutant)]
+    mutant: Option<Mutants>,
     /// Prints what happened, step by step.
     #[arg(long, visible_alias = "replay")]
     trace: bool,
@@ -48,6 +51,13 @@ struct Arguments {
     output: Format,
 }
 
+/// What `--mutant` asks for.
+#[derive(Clone, Copy)]
+enum Mutants {
+    List,
+    One(Mutant),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
@@ -56,6 +66,10 @@ enum Format {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.mutant, Some(Mutants::List)) {
+        Mutant::all().for_each(|it| println!("{:28} breaks {}", it.name(), it.rules()));
+        return ExitCode::SUCCESS;
+    }
     let started = Instant::now();
     let outcomes = run_all(&arguments);
     if arguments.trace {
@@ -71,7 +85,12 @@ fn main() -> ExitCode {
             Err(error) => eprintln!("cannot write the report as JSON: {error}"),
         },
     }
-    if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // A mutant that nobody notices is the failure.
+    if report.failures.is_empty() == arguments.broken().is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_all(arguments: &Arguments) -> Vec<Outcome> {
@@ -94,7 +113,13 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
                     if seed >= arguments.seeds.end {
                         return;
                     }
-                    let outcome = run(seed, &setup);
+                    let outcome = match arguments.broken() {
+                        Some(mutant) => mutant.infect(|| run(seed, &setup)),
+                        None => run(seed, &setup),
+                    };
+                    if arguments.broken().is_some() && outcome.violation.is_some() {
+                        next.store(u64::MAX, Ordering::Relaxed);
+                    }
                     outcomes.lock().expect("no thread panics while it holds the list").push(outcome);
                 }
             });
@@ -103,6 +128,24 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
     let mut outcomes = outcomes.into_inner().expect("no thread panics while it holds the list");
     outcomes.sort_by_key(|outcome| outcome.seed);
     outcomes
+}
+
+impl Arguments {
+    /// The rule that is broken.
+    const fn broken(&self) -> Option<Mutant> {
+        match self.mutant {
+            Some(Mutants::One(mutant)) => Some(mutant),
+            Some(Mutants::List) | None => None,
+        }
+    }
+}
+
+fn parse_mutant(name: &str) -> Result<Mutants, String> {
+    match Mutant::named(name) {
+        Some(mutant) => Ok(Mutants::One(mutant)),
+        None if name == "list" => Ok(Mutants::List),
+        None => Err(format!("there is no mutant `{name}`: `--mutant list` names them")),
+    }
 }
 
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
