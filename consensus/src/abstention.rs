@@ -3,6 +3,9 @@
 //! Its key may have signed at any height whose predecessor a quorum decided. A quorum of others, heard after the
 //! start, shares an honest member with that quorum; so nothing was signed at M + 3 or above, where M is the highest
 //! proved head among them (protocol.md; "until one height is decided" double-signed in 86 of 4,984 seeds).
+//!
+//! When validators change, that quorum is one of the set that voted on the height before: whoever left the set may know
+//! nothing of what it decided since.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,9 @@ const CLAIM_TICKS: u32 = 20;
 #[derive(Clone, Debug, Default)]
 pub struct Abstention {
     heads: BTreeMap<NodeId, Height>,
+    /// The first height at which it votes again, as far as it looks now.
+    expected: Option<Height>,
+    /// The same, for certain.
     resume_at: Option<Height>,
 }
 
@@ -34,10 +40,10 @@ impl Abstention {
         self.resume_at.is_some_and(|resume_at| height >= resume_at)
     }
 
-    /// The first height at which it votes again, once that is known.
+    /// The first height at which it votes again, once a quorum was heard. A change of the validators may defer it.
     #[must_use]
-    pub const fn resume_at(&self) -> Option<Height> {
-        self.resume_at
+    pub fn resume_at(&self) -> Option<Height> {
+        self.resume_at.or(self.expected)
     }
 
     /// Who was heard, and which head each claimed.
@@ -48,9 +54,10 @@ impl Abstention {
 }
 
 impl Replica {
-    /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight. A claim counts
-    /// once this node holds the certificate itself, so that a liar's boast delays nobody. When a quorum, this node
-    /// included, has no block yet, the chain is new, and there is nothing to contradict.
+    /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight, and one above the
+    /// height whose validators they are. A claim counts once this node holds the certificate itself, so that a liar's
+    /// boast delays nobody. When a quorum, this node included, has no block yet, the chain is new, and there is nothing
+    /// to contradict.
     pub(crate) fn try_leave_abstention(&mut self) {
         let Signing::Abstaining(abstention) = &self.signing else { return };
         if abstention.resume_at.is_some() {
@@ -64,16 +71,17 @@ impl Replica {
         let highest = proved.iter().map(|(_, head)| **head).max().unwrap_or(self.head_height);
         let in_time = self.liveness.ticks() < CLAIM_TICKS;
         let begun = self.head_height > Height::ZERO || (in_time && proved.len() < abstention.heads.len());
-        let resume_at = if !begun && heard + own >= set.quorum() {
-            Height::ZERO
-        } else if self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total()) {
-            Height(highest.0.saturating_add(MARGIN))
-        } else {
-            return;
-        };
+        let next = self.now.height.next();
+        let known = self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total());
+        let new_chain = !begun && heard + own >= set.quorum();
+        let expected = known.then(|| next.max(Height(highest.0.saturating_add(MARGIN))));
+        let resume_at = if new_chain { Some(Height::ZERO) } else { expected.filter(|it| *it == next) };
         if let Signing::Abstaining(abstention) = &mut self.signing {
-            abstention.resume_at = Some(resume_at);
+            abstention.expected = expected;
+            abstention.resume_at = resume_at;
         }
-        self.arm_view_timer();
+        if resume_at.is_some() {
+            self.arm_view_timer();
+        }
     }
 }
