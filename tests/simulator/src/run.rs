@@ -7,11 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Cluster, ClusterConfig, Death, Keys, Scenario, Tally, Violation,
-    cluster::BASE_TIMEOUT,
-    fault::Fault,
-    network::between,
-    scenario::Plan,
+    Cluster, ClusterConfig, Death, Keys, Scenario, Tally, Violation, cluster::BASE_TIMEOUT, fault::Fault,
+    network::between, scenario::Plan,
 };
 
 /// How many blocks must come once everything is well again.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use quorate_proto::{
-    CertifiedBlock, DecodeError, Hello, PROTOCOL_VERSION, Request, Response, TransactionBatch, decode_message,
-    encode_message,
+    CertifiedBlock, DecodeError, Hello, PROTOCOL_VERSION, Request, Response, TransactionBatch,
+    decode_message, encode_message,
 };
-use quorate_types::{Block, Height, B256};
+use quorate_types::{B256, Block, Height};
 
 use crate::packet::{DecidedBlock, Packet};
 
@@ -45,9 +45,7 @@ pub(crate) fn encode(packet: &Packet) -> Frame {
             (Stream::Request, Request::Blocks { from: *from, count: BLOCKS_AT_ONCE }.encode())
         }
         Packet::Body(block) => (Stream::Response, Response::Block(Some(block.clone())).encode()),
-        Packet::Blocks(blocks) => {
-            (Stream::Response, Response::blocks(blocks.iter().map(certified)).encode())
-        }
+        Packet::Blocks(blocks) => (Stream::Response, Response::blocks(blocks.iter().map(certified)).encode()),
     };
     Frame { stream, bytes }
 }
@@ -58,9 +56,7 @@ pub(crate) fn decode(frame: Frame) -> Result<Packet, DecodeError> {
     Ok(match stream {
         Stream::Hello => Hello::decode(bytes).map(|_| Packet::Hello)?,
         Stream::Consensus => Packet::Consensus(Arc::new(decode_message(bytes)?)),
-        Stream::Transactions => {
-            Packet::Transactions(Arc::new(TransactionBatch::decode(bytes)?.transactions))
-        }
+        Stream::Transactions => Packet::Transactions(Arc::new(TransactionBatch::decode(bytes)?.transactions)),
         Stream::Request => match Request::decode(bytes)? {
             Request::Blocks { from, .. } => Packet::GetBlocks(from),
             Request::BlockByHash(hash) => Packet::GetBody(hash),

@@ -58,7 +58,8 @@ impl Cluster {
 
     fn ask_for(&mut self, change: Change, client: usize) {
         let salt = self.world.rng.random();
-        self.world.note(client, || format!("is asked to give {} weight {}", change.key.short(), change.weight));
+        self.world
+            .note(client, || format!("is asked to give {} weight {}", change.key.short(), change.weight));
         self.nodes[client].inject(change.encode(salt), &mut self.world);
     }
 }

@@ -34,7 +34,9 @@ impl Log {
         let tag = keccak256([identity.as_slice(), &made.to_be_bytes()].concat());
         let tag = *tag.first_chunk().expect("a hash has eight bytes");
         let images = [0, 1].map(|_| Segments::provision(identity, tag, origin, SIZES));
-        let Some(state) = state(&images, &identity) else { unreachable!("what was just provisioned is whole") };
+        let Some(state) = state(&images, &identity) else {
+            unreachable!("what was just provisioned is whole")
+        };
         let segments = Segments::resume(&state, SIZES);
         Self { identity, images, segments, pending: None, heights: Vec::new(), made }
     }
@@ -43,7 +45,8 @@ impl Log {
     pub(super) fn write(&mut self, frame: Frame) {
         let Frame { height, messages, prepared } = frame;
         let payload = LogRecord { messages, prepared }.encode();
-        let mut writes = self.segments.append(height, &payload).expect("the frames of a run fit its segments");
+        let mut writes =
+            self.segments.append(height, &payload).expect("the frames of a run fit its segments");
         self.pending = writes.pop();
         for write in writes {
             self.apply(&write, write.bytes.len());
@@ -124,7 +127,9 @@ impl Log {
                 self.lose();
                 (frames, false)
             }
-            Outcome::Foreign { .. } | Outcome::Version(_) => unreachable!("a byte that rots breaks the checksum"),
+            Outcome::Foreign { .. } | Outcome::Version(_) => {
+                unreachable!("a byte that rots breaks the checksum")
+            }
         };
         let frame = |frame: quorate_vote_log::Frame| {
             let record = LogRecord::decode(frame.payload.into()).expect("a whole frame holds a record");

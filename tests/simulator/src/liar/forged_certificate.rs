@@ -68,11 +68,9 @@ impl Liar {
             // One vote, its own.
             0 => QuorumCertificate { vote, signers: bitmap(&mut [index].into_iter()), signatures: vec![own] },
             // Its own vote in everyone's name.
-            1 => QuorumCertificate {
-                vote,
-                signers: bitmap(&mut (0..members)),
-                signatures: vec![own; members],
-            },
+            1 => {
+                QuorumCertificate { vote, signers: bitmap(&mut (0..members)), signatures: vec![own; members] }
+            }
             // Everyone's, unsigned.
             2 => QuorumCertificate {
                 vote,

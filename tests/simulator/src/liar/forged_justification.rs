@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_types::{
-    Height, Justification, Message, Proposal, Propose, Signature, Signed, View, ViewChange,
-};
+use quorate_types::{Height, Justification, Message, Proposal, Propose, Signature, Signed, View, ViewChange};
 use rand::Rng;
 
 use super::{Liar, Mouth};

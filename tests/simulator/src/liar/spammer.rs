@@ -68,7 +68,13 @@ fn large_proposal(mouth: &Mouth<'_>, noise: u64, world: &World) -> Message {
     let propose = Propose { height, view, block_hash: header.hash_slow(), body_hash };
     let propose = mouth.sign(propose, world);
     let prefilled = vec![(0, raw)];
-    Message::Proposal(Arc::new(Proposal { propose, header, transaction_hashes, prefilled, justification: None }))
+    Message::Proposal(Arc::new(Proposal {
+        propose,
+        header,
+        transaction_hashes,
+        prefilled,
+        justification: None,
+    }))
 }
 
 /// Bytes that are no message: cut short, padded, of another stream, and noise.

@@ -65,7 +65,10 @@ impl Node {
     fn enter(&mut self, height: Height, validators: &Arc<ValidatorSet>, world: &mut World) {
         let own = self.set_of(height, world);
         if own.is_none_or(|own| own != *validators) {
-            world.require(self.index, Err(format!("height {height} begins with validators that are not its own")));
+            world.require(
+                self.index,
+                Err(format!("height {height} begins with validators that are not its own")),
+            );
         }
         world.note(self.index, || format!("enters h{height}"));
         let Some(process) = &mut self.process else { return };

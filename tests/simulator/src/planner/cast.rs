@@ -33,7 +33,8 @@ impl Planner<'_> {
     /// A validator with nothing against it; `None` when there is none.
     pub(crate) fn someone_reliable(&mut self) -> Option<usize> {
         let lies = |node: &usize| self.liars.iter().any(|(liar, _)| liar == node);
-        let good = |node: &usize| !lies(node) && !self.twins.contains(node) && !self.unreliable.contains(node);
+        let good =
+            |node: &usize| !lies(node) && !self.twins.contains(node) && !self.unreliable.contains(node);
         let candidates: Vec<usize> = (0..self.nodes).filter(good).collect();
         (!candidates.is_empty()).then(|| candidates[self.rng.random_range(0..candidates.len())])
     }
