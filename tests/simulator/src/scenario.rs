@@ -225,17 +225,24 @@ impl Planner<'_> {
         } else {
             self.start_one_by_one();
         }
-        let faults: [(f64, fn(&mut Self)); 5] = [
-            (0.7, Self::crashes),
-            (0.3, Self::power_cuts),
-            (0.4, Self::partitions),
-            (0.2, Self::full_disks),
-            (0.15, Self::failing_executions),
-        ];
-        for (share, fault) in faults {
-            if self.chance(share) {
-                fault(self);
-            }
+        self.break_machines();
+    }
+
+    fn break_machines(&mut self) {
+        if self.chance(0.7) {
+            self.crashes();
+        }
+        if self.chance(0.3) {
+            self.power_cuts();
+        }
+        if self.chance(0.4) {
+            self.partitions();
+        }
+        if self.chance(0.2) {
+            self.full_disks();
+        }
+        if self.chance(0.15) {
+            self.failing_executions();
         }
     }
 }
