@@ -3,6 +3,9 @@
 //! Its key may have signed at any height whose predecessor a quorum decided. A quorum of others, heard after the
 //! start, shares an honest member with that quorum; so nothing was signed at M + 3 or above, where M is the highest
 //! proved head among them (protocol.md; "until one height is decided" double-signed in 86 of 4,984 seeds).
+//!
+//! When validators change, that quorum is one of the set that voted on the height before: whoever left the set may know
+//! nothing of what it decided since.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +19,9 @@ const MARGIN: u64 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Abstention {
     heads: BTreeMap<NodeId, Height>,
+    /// The first height at which it votes again, as far as it looks now.
+    expected: Option<Height>,
+    /// The same, for certain.
     resume_at: Option<Height>,
 }
 
@@ -30,10 +36,10 @@ impl Abstention {
         self.resume_at.is_some_and(|resume_at| height >= resume_at)
     }
 
-    /// The first height at which it votes again, once that is known.
+    /// The first height at which it votes again, once a quorum was heard. A change of the validators may defer it.
     #[must_use]
-    pub const fn resume_at(&self) -> Option<Height> {
-        self.resume_at
+    pub fn resume_at(&self) -> Option<Height> {
+        self.resume_at.or(self.expected)
     }
 
     /// Who was heard, and which head each claimed.
@@ -44,9 +50,10 @@ impl Abstention {
 }
 
 impl Replica {
-    /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight. A claim counts
-    /// once this node holds the certificate itself, so that a liar's boast delays nobody. That nobody has a block yet is
-    /// no exception: this node may have signed for the first one (docs/adr/001).
+    /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight, and one above the
+    /// height whose validators they are. A claim counts once this node holds the certificate itself, so that a liar's
+    /// boast delays nobody. That nobody has a block yet is no exception: this node may have signed for the first one
+    /// (docs/adr/001).
     pub(crate) fn try_leave_abstention(&mut self) {
         let Signing::Abstaining(abstention) = &self.signing else { return };
         if abstention.resume_at.is_some() {
@@ -55,13 +62,17 @@ impl Replica {
         let (set, me) = (&self.now.validators, &self.config.me);
         let proved = || abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && *id != me);
         let Some(highest) = proved().map(|(_, head)| *head).max() else { return };
-        if set.weight_of_all(proved().map(|(id, _)| id)) < set.quorum() {
-            return;
-        }
         let margin = if self.config.breaks(Mutant::ResumesEarly) { 1 } else { MARGIN };
+        let next = self.now.height.next();
+        let known = set.weight_of_all(proved().map(|(id, _)| id)) >= set.quorum();
+        let expected = known.then(|| next.max(Height(highest.0.saturating_add(margin))));
+        let resume_at = expected.filter(|it| *it == next);
         if let Signing::Abstaining(abstention) = &mut self.signing {
-            abstention.resume_at = Some(Height(highest.0.saturating_add(margin)));
+            abstention.expected = expected;
+            abstention.resume_at = resume_at;
         }
-        self.arm_view_timer();
+        if resume_at.is_some() {
+            self.arm_view_timer();
+        }
     }
 }

@@ -86,6 +86,10 @@ const STORIES: &[Story] = &[
         forgery::unsigned_empty_blocks_and_other_bodies_do_not_pass,
     ),
     ("type_confusion_is_a_bad_signature", forgery::type_confusion_is_a_bad_signature),
+    (
+        "whoever_abstains_hears_a_quorum_of_those_who_vote_now",
+        restart::whoever_abstains_hears_a_quorum_of_those_who_vote_now,
+    ),
 ];
 
 /// What no story of one replica shows: it lies in the driver, or takes a cluster. The simulator's suite has them.

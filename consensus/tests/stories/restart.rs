@@ -1,9 +1,9 @@
 //! What a restarted replica may still sign.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_consensus::{Effect, Head, Input, Recovered, Timer, Trust};
-use quorate_types::{B256, Height, Message, Phase, View};
+use quorate_types::{B256, Height, Message, Phase, Validator, ValidatorSet, View};
 
 use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
 
@@ -102,6 +102,45 @@ pub fn wiped_ahead_abstains_for_three_heights() {
         node.hears(node.decided(&block, 0));
         node.feed(Input::Durable(block.height()));
         head = Head { height: block.height(), hash: block.hash(), ..head };
+    }
+}
+
+/// R21 with a set that changes: the quorum that was heard has left it. The key of node 3 may have signed far above with those
+/// that came, of whom nothing was heard.
+#[test]
+pub fn whoever_abstains_hears_a_quorum_of_those_who_vote_now() {
+    let mut net = Net::of(7);
+    let set = |members: std::ops::Range<usize>| {
+        let members = members.map(|who| Validator::new(net.id(who), 1));
+        Arc::new(ValidatorSet::new(members).expect("sound keys of weight 1"))
+    };
+    let (left, came) = (set(0..4), set(3..7));
+    net.set = left;
+    let mut node = Node::with(net, 3, Trust::None);
+    for who in 0..3 {
+        node.hears(node.net.status(who, 5));
+    }
+    node.net.set = came.clone();
+    let mut votes_on = |height: u64, statuses: &[usize]| {
+        let (hash, next_validators) = (B256::repeat_byte(9), came.clone());
+        let head = Head { height: Height(height - 1), hash, next_validators };
+        node.feed(Input::Synced(head.clone()));
+        for who in statuses {
+            node.hears(node.net.status(*who, height));
+        }
+        let block = node.net.block_on(&head, 0);
+        node.hears(node.net.proposed(0, &block, None));
+        !votes(&node.executes(&block)).is_empty()
+    };
+    // Member 3 itself leads every fourth height.
+    for (height, statuses, votes) in [
+        (6, vec![], false),
+        (7, vec![], false),
+        (9, vec![4, 5, 6], false),
+        (10, vec![], false),
+        (11, vec![], true),
+    ] {
+        assert_eq!(votes_on(height, &statuses), votes, "at {height}");
     }
 }
 

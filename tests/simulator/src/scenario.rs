@@ -219,6 +219,10 @@ impl Planner<'_> {
         } else {
             self.start_one_by_one();
         }
+        self.break_machines();
+    }
+
+    fn break_machines(&mut self) {
         if self.chance(0.7) {
             self.crashes();
         }

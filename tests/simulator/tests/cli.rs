@@ -12,12 +12,17 @@ fn seeds_that_pass_exit_with_0() {
     assert!(output.status.success());
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!((&report["passed"], &report["scenario"]), (&5.into(), &"harsh".into()));
+    assert_eq!(report["failures"], serde_json::json!([]));
+    for number in ["seconds", "seeds_per_second", "longest_recovery_seconds"] {
+        assert!(report[number].as_f64().is_some_and(|it| it > 0.0), "{number}");
+    }
+    assert!(report["counts"]["starts"].as_u64().is_some_and(|it| it > 0));
 }
 
 #[test]
 fn a_failure_exits_with_1_and_says_how_to_replay_it() {
     // Three liars of four cannot be outvoted.
-    let arguments = "--seeds 0..20 --nodes 4 --byzantine 3 --scenario calm";
+    let arguments = "--seeds 0..3 --nodes 4 --byzantine 3 --scenario calm";
     let output = simulate(arguments);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).expect("UTF-8");

@@ -20,10 +20,10 @@ impl Cluster {
         self.world.set_of(self.highest().next()).expect("the blocks up to the highest are known")
     }
 
-    /// Whether a node votes on the height after the last decided one.
+    /// What a node weighs on the height after the last decided one.
     #[must_use]
-    pub fn is_validator(&self, node: usize) -> bool {
-        self.validators().contains(&self.world.ids[node])
+    pub fn weight(&self, node: usize) -> u64 {
+        self.validators().weight_of(&self.world.ids[node])
     }
 
     /// Asks for another weight of a node: 0 makes it an observer.

@@ -88,6 +88,12 @@ impl Cluster {
         self.nodes[node].process.as_ref().map(|process| process.replica.snapshot())
     }
 
+    /// A node's key.
+    #[must_use]
+    pub fn id(&self, node: usize) -> NodeId {
+        self.world.ids[node]
+    }
+
     /// Which node has this key.
     #[must_use]
     pub fn index_of(&self, id: &NodeId) -> Option<usize> {
