@@ -10,9 +10,9 @@ const START: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Which signatures a run uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// The keyed hash.
+    /// The keyed hash; packets and the vote log are values.
     Hashed,
-    /// The chain's scheme.
+    /// The chain's scheme; packets are the bytes of real frames, and so is the vote log.
     Real,
 }
 

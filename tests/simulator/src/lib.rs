@@ -7,12 +7,24 @@
 //!   queue of events ---> node: inbox -> Replica::step -> effects, one by one ---> disk, timers, links --+
 //!        ^                 |  a crash between any two                                                   |
 //!        |                 v                                                                            |
-//!        |               oracle: one block for each height; no key signs twice; synced before sent      |
+//!        |               oracle, at every step (see below)                                              |
 //!        +----------------------------------------------------------------------------------------------+
 //! ```
+//! The oracle knows all nodes and all their lives. At every step it demands that
+//! - each height has one block, whose certificate proves it to anyone who knows the chain below it, and whose time is not
+//!   before its parent's;
+//! - no process signs two things for one height, view and phase, in all its lives, wiped or not; none forgets a lock it committed
+//!   to, votes below its own wish, or signs without a vote;
+//! - nothing leaves a node before it is synced;
+//! - nobody leaves a view without a quorum, or an honest node, as far; nothing grows beyond its bound, whoever floods;
+//! - who is accused lied, and honest nodes have no reason for an alarm;
+//!
+//! and at the end that every honest node gets on, within a bound, and every waiting transaction is decided.
 //!
 //! What it never knows: real time, tokio, `RocksDB`, the EVM. A disk here has a part that is synced and one that is
-//! not, and a power cut takes the second away. A liar is a whole node whose mouth says something else.
+//! not, and a power cut takes the second away, or tears it. A liar is a whole node whose mouth says something else. Who votes
+//! is what the transactions of the chain say. Signatures are a keyed hash, packets values, and the vote log what it comes down to;
+//! one seed in a hundred has real keys, sends real frames and tears the real bytes, and takes the very same steps.
 //!
 //! [`run`] draws the faults of a [`Scenario`] from a seed, lets them happen, ends them, and demands progress. A test of
 //! one particular schedule drives a [`Cluster`] by hand:

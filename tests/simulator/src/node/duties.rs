@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use quorate_consensus::{Recovered, Trust};
 use quorate_types::{B256, Height, Message, Phase, Prepared, Proposal, Reject, View, Vote};
 
-use super::Node;
+use super::{Node, statement_of};
 use crate::{chain::MAX_AHEAD_S, disk::Frame, world::World};
 
 /// How far above the disk a node may sign (R20).
@@ -39,13 +40,27 @@ impl Record {
     pub(super) fn enter(&mut self, now: Duration) {
         self.entered = now;
     }
-
-    pub(super) fn lock(&mut self, height: Height, lock: Prepared) {
-        self.locks.insert(height, lock);
-    }
 }
 
 impl Node {
+    /// Judges what the log still held at a start, and begins the record of this life with its locks.
+    pub(super) fn check_log(&self, recovered: &Recovered, head: Height, world: &mut World) -> Record {
+        if recovered.trust == Trust::Full && self.liar.is_none() {
+            let messages = recovered.records.values().flat_map(|record| &record.messages);
+            let found: Vec<_> = messages.filter_map(statement_of).collect();
+            let truth = world.oracle.on_trusted_start(self.index, head, &found);
+            world.require(self.index, truth);
+        }
+        let mut record = Record::default();
+        for (height, own) in &recovered.records {
+            if let Some((certificate, _)) = &own.prepared {
+                let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
+                record.locks.insert(*height, lock);
+            }
+        }
+        record
+    }
+
     /// Judges a frame that is about to be written.
     pub(super) fn check_duties(&mut self, frame: &Frame, world: &World) -> Result<(), String> {
         let height = frame.height;
@@ -58,7 +73,7 @@ impl Node {
             }
             let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
             if let Some(process) = &mut self.process {
-                process.record.lock(height, lock);
+                process.record.locks.insert(height, lock);
             }
         }
         let set = self.set_of(height, world).ok_or("signs at a height whose parent it does not have")?;

@@ -1,10 +1,11 @@
 //! One node: a real replica, a disk that outlives it, and everything in between that the protocol needs from a
-//! driver. Its parts: `perform` interprets effects, `sign` is the way of a vote, `receive` that of a packet,
+//! driver. Its parts: `life` starts and ends the process, `perform` interprets effects, `sign` is the way of a vote, `receive` that of a packet,
 //! `bodies` builds, fetches and executes blocks, `catch_up` writes decided ones and fetches those it missed.
 
 mod bodies;
 mod catch_up;
 mod duties;
+mod life;
 mod perform;
 mod receive;
 mod sign;
@@ -15,14 +16,11 @@ use std::{
     time::Duration,
 };
 
-use quorate_consensus::{
-    Early, Effect, Head, Input, Recovered, Replica, ReplicaConfig, SignGuard, Timer, Trust,
-};
-use quorate_types::{B256, Block, Height, Message, NodeId, Prepared, Signer, Statement, ValidatorSet};
-use rand::Rng;
+use quorate_consensus::{Early, Effect, Head, Input, Replica, ReplicaConfig, SignGuard, Timer};
+use quorate_types::{B256, Block, Height, Message, NodeId, Signer, Statement, ValidatorSet};
 
 use crate::{
-    disk::{Death, Disk, Remains, Wreck},
+    disk::{Death, Disk},
     liar::{Liar, Mouth},
     oracle::Sizes,
     packet::Packet,
@@ -99,119 +97,6 @@ impl Node {
 
     pub(crate) const fn is_running(&self) -> bool {
         self.process.is_some()
-    }
-
-    /// Starts the process from what the disk holds.
-    pub(crate) fn start(&mut self, world: &mut World) {
-        if self.is_running() {
-            return;
-        }
-        world.lives[self.index] += 1;
-        let mut recovered = self.disk.open();
-        if self.liar.as_ref().is_some_and(Liar::forgets) {
-            recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
-        }
-        let (head, was_unsure) = (self.head(world), recovered.trust == Trust::None);
-        if was_unsure {
-            world.tally.count("starts without a log to trust");
-        }
-        world.note(self.index, || format!("starts on h{} with trust {:?}", head.height, recovered.trust));
-        let mut record = duties::Record::default();
-        for (height, own) in &recovered.records {
-            if let Some((certificate, _)) = &own.prepared {
-                let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
-                record.lock(*height, lock);
-            }
-        }
-        if recovered.trust == Trust::Full && self.liar.is_none() {
-            let messages = recovered.records.values().flat_map(|record| &record.messages);
-            let found: Vec<_> = messages.filter_map(statement_of).collect();
-            let truth = world.oracle.on_trusted_start(self.index, head.height, &found);
-            world.require(self.index, truth);
-        }
-        let mut guard = SignGuard::default();
-        for message in recovered.records.values().flat_map(|record| &record.messages) {
-            guard.remember(message);
-            self.note_synced(message, world);
-        }
-        let blocks = self.disk.blocks_from(Height(1), usize::MAX).iter().map(|it| &it.block);
-        let included = blocks
-            .flat_map(|block| block.transaction_hashes().into_iter().map(|hash| (hash, block.height())));
-        self.process = Some(Process {
-            included: included.collect(),
-            replica: Replica::new(self.config, head, recovered),
-            guard,
-            early: Early::default(),
-            inbox: VecDeque::from([Input::DiskRoom(!self.disk_full), Input::Start].map(Incoming::Input)),
-            effects: VecDeque::new(),
-            signing: None,
-            timers: BTreeMap::new(),
-            last_number: 0,
-            pool: Pool::default(),
-            bodies: BTreeMap::new(),
-            checks: BTreeMap::new(),
-            told_work: None,
-            record,
-            was_unsure,
-            syncing_until: Duration::ZERO,
-        });
-        self.drive(world);
-    }
-
-    /// The disk is almost full, or has room again; a process that starts is told so first.
-    pub(crate) fn set_disk_full(&mut self, full: bool, world: &mut World) {
-        if std::mem::replace(&mut self.disk_full, full) != full {
-            world.note(self.index, || format!("disk is full: {full}"));
-            self.input(Input::DiskRoom(!full));
-            self.drive(world);
-        }
-    }
-
-    /// Ends the process.
-    pub(crate) fn crash(&mut self, death: Death, world: &mut World) {
-        self.fuse = None;
-        if self.process.take().is_some() {
-            world.lives[self.index] += 1;
-            match death {
-                Death::Killed => self.disk.keep(),
-                Death::PowerCut => self.disk.lose_power(Wreck { frame: Remains::Nothing, blocks: 0 }),
-                Death::TornPowerCut => self.tear(world),
-            }
-            world.note(self.index, || format!("ends: {death:?}"));
-        }
-    }
-
-    fn tear(&mut self, world: &mut World) {
-        let frame = [Remains::Nothing, Remains::Part, Remains::All][world.rng.random_range(0..3)];
-        let blocks = world.rng.random_range(0..3);
-        if self.disk.is_writing() && frame == Remains::Part {
-            world.tally.count("frames torn");
-        }
-        self.disk.lose_power(Wreck { frame, blocks });
-    }
-
-    /// What is on disk from here on binds the key.
-    fn note_synced(&self, message: &Message, world: &mut World) {
-        if self.liar.is_none()
-            && let Some(statement) = statement_of(message)
-        {
-            let set = world.set_of(statement.height());
-            let truth = world.oracle.on_synced(self.index, self.is_honest(), statement, set.as_deref());
-            world.require(self.index, truth);
-        }
-    }
-
-    /// A place where the process may end: between any two effects, and within a vote between writing, syncing and
-    /// each single sending. `true` when it did.
-    fn crash_point(&mut self, world: &mut World) -> bool {
-        let Some(fuse) = &mut self.fuse else { return false };
-        if fuse.after > 0 {
-            fuse.after -= 1;
-            return false;
-        }
-        let death = fuse.death;
-        self.crash(death, world);
-        true
     }
 
     pub(crate) fn on_packet(&mut self, from: usize, packet: Packet, world: &mut World) {
