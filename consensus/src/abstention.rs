@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use quorate_types::{Height, NodeId};
 
-use crate::{Replica, replica::Signing};
+use crate::{Replica, mutant::Mutant, replica::Signing};
 
 /// How far above the highest head of the others the key cannot have signed.
 const MARGIN: u64 = 3;
@@ -67,7 +67,8 @@ impl Replica {
         let resume_at = if !begun && heard + own >= set.quorum() {
             Height::ZERO
         } else if self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total()) {
-            Height(highest.0.saturating_add(MARGIN))
+            let margin = if self.config.breaks(Mutant::ResumesEarly) { 1 } else { MARGIN };
+            Height(highest.0.saturating_add(margin))
         } else {
             return;
         };

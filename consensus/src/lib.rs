@@ -35,6 +35,7 @@ mod early;
 mod guard;
 mod interface;
 mod liveness;
+mod mutant;
 mod proposing;
 mod recovery;
 mod replica;
@@ -52,5 +53,7 @@ pub use interface::{
     Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered, Timer,
     Trust, Unsigned, UnsignedProposal, Verdict, VoteBatch,
 };
+#[cfg(feature = "mutants")]
+pub use mutant::Mutant;
 pub use replica::Replica;
 pub use snapshot::{Phase, Snapshot, ValidatorView};

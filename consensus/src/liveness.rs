@@ -8,7 +8,7 @@ use std::{
 
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
-use crate::{Effect, Replica, Timer, replica::Signing, undecided::BlockState};
+use crate::{Effect, Replica, Timer, mutant::Mutant, replica::Signing, undecided::BlockState};
 
 /// The beat of everything that follows.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
@@ -83,7 +83,8 @@ impl Replica {
             && self.now.decided.is_none()
             && !self.now.proposals.contains_key(&self.now.view)
             && self.liveness.is_silent(&leader)
-            && self.liveness.early_timeouts < self.now.validators.max_faulty();
+            && self.liveness.early_timeouts < self.now.validators.max_faulty()
+            && !self.config.breaks(Mutant::WaitsForSilent);
         if silent {
             self.liveness.early_timeouts += 1;
             self.change_view(self.now.view.next());
@@ -105,7 +106,7 @@ impl Replica {
         if signer == self.config.me {
             return;
         }
-        if from == signer {
+        if from == signer || self.config.breaks(Mutant::BelievesRelayedHeads) {
             if let (Signing::Abstaining(abstention), Some(head)) = (&mut self.signing, height.previous())
                 && self.now.validators.contains(&signer)
             {
@@ -165,11 +166,20 @@ impl Replica {
     fn share_work_again(&mut self) {
         let stuck = self.now.view > View::ZERO || !self.may_sign();
         if self.work && stuck {
+            self.share_work();
+        }
+    }
+
+    pub(crate) fn share_work(&mut self) {
+        if !self.config.breaks(Mutant::SharesNothing) {
             self.emit(Effect::ShareWork);
         }
     }
 
     pub(crate) fn send_own_again(&mut self) {
+        if self.config.breaks(Mutant::SaysOnce) {
+            return;
+        }
         let own: Vec<Message> = self.now.own.latest.values().cloned().collect();
         for message in own {
             self.emit(Effect::Broadcast(message));

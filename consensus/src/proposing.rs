@@ -6,7 +6,7 @@ use quorate_types::{
     B256, Block, Bytes, Justification, NodeId, Phase, PrepareCertificate, Propose, SignedViewChange, View,
 };
 
-use crate::{BuildPlan, Candidate, Effect, Replica, Unsigned, UnsignedProposal, VoteBatch};
+use crate::{BuildPlan, Candidate, Effect, Replica, Unsigned, UnsignedProposal, VoteBatch, mutant::Mutant};
 
 /// Raw transactions that travel with a proposal. Enough for a lone transaction to need no second
 /// round trip; small enough that a proposal stays a few packets.
@@ -32,13 +32,16 @@ impl Replica {
             && self.may_sign()
             && view >= self.now.abandoned_below
             && self.now.decided.is_none()
-            && !self.now.own.proposed.contains_key(&view)
+            && (!self.now.own.proposed.contains_key(&view) || self.config.breaks(Mutant::ProposesAgain))
             && self.now.building.is_none_or(|plan| plan.view != view);
         if !due {
             return;
         }
         if view == View::ZERO {
-            if self.is_block_due() && (self.now.interval_passed || self.is_first_height()) {
+            let in_time = self.now.interval_passed
+                || self.is_first_height()
+                || self.config.breaks(Mutant::IgnoresInterval);
+            if self.is_block_due() && in_time {
                 self.build(view);
             }
             return;
@@ -55,17 +58,18 @@ impl Replica {
     }
 
     /// Height 1 proves that the quorum works, so it comes at once, empty if need be.
-    pub(crate) const fn is_first_height(&self) -> bool {
-        self.now.height.0 == 1
+    pub(crate) fn is_first_height(&self) -> bool {
+        self.now.height.0 == 1 && !self.config.breaks(Mutant::WaitsAtFirstHeight)
     }
 
     /// Whether the chain should move: work as R14 defines it, as far as it is known before any message.
-    pub(crate) const fn is_block_due(&self) -> bool {
+    pub(crate) fn is_block_due(&self) -> bool {
         self.work || self.now.empty_block_due || self.is_first_height()
     }
 
     fn build(&mut self, view: View) {
-        let halvings = (view.0 + 1).saturating_sub(FIRST_SMALLER_VIEW).min(MAX_GAS_SHIFT);
+        let most = if self.config.breaks(Mutant::SmallCap) { 0 } else { MAX_GAS_SHIFT };
+        let halvings = (view.0 + 1).saturating_sub(FIRST_SMALLER_VIEW).min(most);
         let plan = BuildPlan {
             height: self.now.height,
             view,
@@ -167,6 +171,7 @@ impl Replica {
                     missing.get_or_insert_with(|| certificate.clone());
                 }
                 _ => {
+                    let highest = highest.filter(|_| !self.config.breaks(Mutant::IgnoresLock));
                     let bound_to = highest.as_ref().map(|certificate| certificate.block_hash());
                     let view_changes = wishes.into_values().map(|it| it.signed).collect();
                     return Some(Mandate {

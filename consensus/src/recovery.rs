@@ -2,7 +2,7 @@
 
 use quorate_types::{Message, Phase, Prepared, View};
 
-use crate::{BlockSource, OwnRecord, Replica, undecided::BlockState};
+use crate::{BlockSource, OwnRecord, Replica, mutant::Mutant, undecided::BlockState};
 
 /// Views of own statements kept for comparison with what comes back from others (R23).
 const MAX_OWN_VIEWS: usize = 64;
@@ -15,7 +15,8 @@ impl Replica {
         self.now.abandoned_below = record.messages.iter().filter_map(wished_view).max().unwrap_or(View::ZERO);
         let voted = record.messages.iter().filter_map(voted_view).max();
         self.now.view = self.now.abandoned_below.max(voted.unwrap_or(View::ZERO));
-        if let Some((certificate, block)) = record.prepared {
+        let prepared = record.prepared.filter(|_| !self.config.breaks(Mutant::ForgetsLock));
+        if let Some((certificate, block)) = prepared {
             let block_hash = certificate.block_hash();
             self.now.prepared = Some((certificate, block.clone()));
             self.check_block(block_hash, BlockSource::Block(block), false);

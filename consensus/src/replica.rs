@@ -10,6 +10,7 @@ use crate::{
     Abstention, Alarm, BlockSource, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered,
     ReplicaConfig, Timer, Trust, Verdict,
     liveness::Liveness,
+    mutant::Mutant,
     undecided::{BlockState, Undecided},
 };
 
@@ -51,6 +52,7 @@ impl Replica {
     pub fn new(config: ReplicaConfig, head: Head, recovered: Recovered) -> Self {
         let signing = match recovered.trust {
             Trust::Full => Signing::Free,
+            Trust::None if config.breaks(Mutant::TrustsLostLog) => Signing::Free,
             Trust::None => Signing::Abstaining(Abstention::default()),
         };
         Self {
@@ -117,7 +119,7 @@ impl Replica {
     pub(crate) fn may_sign(&self) -> bool {
         self.is_trusted()
             && self.disk_room
-            && self.durable.next() >= self.head_height
+            && (self.durable.next() >= self.head_height || self.config.breaks(Mutant::RunsAheadOfDisk))
             && self.now.validators.contains(&self.config.me)
     }
 
@@ -148,6 +150,8 @@ impl Replica {
         self.try_prevote();
         self.try_prepare();
         self.try_commit();
+        #[cfg(feature = "mutants")]
+        crate::mutant::sign_ahead(self);
         self.try_decide();
     }
 
@@ -186,7 +190,7 @@ impl Replica {
         // What took a slot is passed on; what its signer sends again is too, once in a while, since a neighbour may
         // have lost the first copy (R19). Bounded by signers and kinds.
         let first_in_a_while = slot.is_some_and(|slot| self.liveness.relayed.insert(slot));
-        if took_a_slot || first_in_a_while {
+        if (took_a_slot || first_in_a_while) && !self.config.breaks(Mutant::PassesNothingOn) {
             self.emit(Effect::Relay { message: relayed, from });
         }
     }
@@ -201,7 +205,7 @@ impl Replica {
 
     /// A signature of our own that comes from outside: one of those we sent, or the key runs twice (R23).
     fn on_own_from_outside(&mut self, message: Message) {
-        if self.is_trusted() && !self.is_own_known(&message) {
+        if self.is_trusted() && !self.is_own_known(&message) && !self.config.breaks(Mutant::IgnoresTwin) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::ForeignSignature(message)));
         }
@@ -211,7 +215,7 @@ impl Replica {
         let height = self.now.height;
         match timer {
             Timer::View(at, view) if at == height => self.on_view_timeout(view),
-            Timer::HalfView(at) if at == height => self.emit(Effect::ShareWork),
+            Timer::HalfView(at) if at == height => self.share_work(),
             Timer::BlockInterval(at) if at == height => self.now.interval_passed = true,
             Timer::EmptyBlock(at) if at == height => {
                 self.now.empty_block_due = true;
@@ -339,7 +343,9 @@ impl Replica {
     }
 
     pub(crate) fn report(&mut self, evidence: Evidence) {
-        self.emit(Effect::Report(evidence));
+        if !self.config.breaks(Mutant::KeepsEvidence) {
+            self.emit(Effect::Report(evidence));
+        }
     }
 
     /// The height being decided.

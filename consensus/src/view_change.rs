@@ -5,6 +5,7 @@ use quorate_types::{SignedViewChange, View, ViewChange};
 use crate::{
     Effect, Evidence, Replica, Timer, Unsigned, VoteBatch,
     config::HOLD_BACK_BASES,
+    mutant::Mutant,
     undecided::{BlockState, ViewTimer},
 };
 
@@ -28,7 +29,9 @@ impl Replica {
         let (height, view) = (self.now.height, self.now.view);
         let proposed = self.now.proposals.contains_key(&view);
         let due = if view == View::ZERO {
-            self.is_block_due() || proposed
+            self.is_block_due() || (proposed && !self.config.breaks(Mutant::OwnWorkOnly))
+        } else if self.config.breaks(Mutant::ViewsRunAway) {
+            true
         } else {
             // Votes count beside wishes: who came here by a proposal and lost it in a restart has no wish to show.
             proposed || self.now.weight_reaching(view) >= self.now.validators.quorum()
@@ -58,7 +61,8 @@ impl Replica {
             let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
             matches!(state, Some(BlockState::Checking { executing: true }))
         });
-        if executing && self.now.timer.held_back < HOLD_BACK_BASES {
+        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && !self.config.breaks(Mutant::SmallCap);
+        if executing && held_back {
             self.now.timer.held_back += 1;
             self.emit(Effect::SetTimer(Timer::View(self.now.height, view), self.config.base_timeout));
             return;
@@ -75,8 +79,13 @@ impl Replica {
         }
         self.leave_view(view);
         self.now.abandoned_below = view;
-        let prepared = self.now.lock();
-        let certificate = self.now.prepared.as_ref().map(|(certificate, _)| certificate.clone());
+        let prepared = self.now.lock().filter(|_| !self.config.breaks(Mutant::WishesWithoutLock));
+        let certificate = self
+            .now
+            .prepared
+            .as_ref()
+            .filter(|_| prepared.is_some())
+            .map(|(certificate, _)| certificate.clone());
         self.now.own.changed.insert(view, prepared);
         let change = ViewChange { height: self.now.height, view, prepared };
         let prepared = self.now.unlogged_lock();
@@ -86,22 +95,25 @@ impl Replica {
             prepared,
         }));
         // A transaction known to this node alone must still get into a block (faults.md, lone-transaction).
-        self.emit(Effect::ShareWork);
+        self.share_work();
     }
 
     /// One wish is kept for each validator, the highest (R13).
-    pub(crate) fn on_view_change(&mut self, change: SignedViewChange) -> bool {
+    pub(crate) fn on_view_change(&mut self, mut change: SignedViewChange) -> bool {
         let signer = change.signed.signer;
         if let Some(known) = self.now.view_changes.get(&signer) {
             let (known, new) = (known.signed, change.signed);
             if new.statement.view == known.statement.view && new.statement != known.statement {
                 self.report(Evidence::ViewChanges(known, new));
             }
-            if new.statement.view <= known.statement.view {
+            if new.statement.view <= known.statement.view || self.config.breaks(Mutant::KeepsFirstWish) {
                 return false;
             }
         }
         self.learn_lock(change.certificate.clone());
+        if self.config.breaks(Mutant::DropsAttachment) {
+            change.certificate = None;
+        }
         self.now.view_changes.insert(signer, change);
         self.jump();
         self.arm_view_timer();
@@ -113,7 +125,12 @@ impl Replica {
     fn jump(&mut self) {
         let wished = self.now.view_changes.values().map(|change| change.signed.statement.view);
         let above = wished.filter(|view| *view > self.now.view.max(self.now.abandoned_below));
-        let honest = self.now.validators.honest();
+        let mut honest = self.now.validators.honest();
+        if self.config.breaks(Mutant::JumpsToHighest) {
+            honest = 1;
+        } else if self.config.breaks(Mutant::CountsDuplicates) {
+            honest = honest.div_ceil(2);
+        }
         let target: Option<View> = above.filter(|view| self.now.weight_changing_to(*view) >= honest).max();
         if let Some(view) = target {
             self.change_view(view);

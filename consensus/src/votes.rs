@@ -54,6 +54,12 @@ impl Votes {
         tally.certificate(set)
     }
 
+    /// Every vote that has a slot.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Signed<Vote>> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+
     /// Everyone's vote in `view`.
     pub(crate) fn cast_in(&self, view: View) -> impl Iterator<Item = &Signed<Vote>> {
         self.0.values().filter_map(move |slots| slots.get(&view))

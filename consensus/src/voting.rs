@@ -8,7 +8,7 @@ use quorate_types::{
 };
 
 use crate::{
-    Alarm, BlockSource, Effect, Evidence, Replica, Unsigned, VoteBatch, replica::Signing,
+    Alarm, BlockSource, Effect, Evidence, Replica, Unsigned, VoteBatch, mutant::Mutant, replica::Signing,
     undecided::BlockState, votes::Counted,
 };
 
@@ -51,7 +51,7 @@ impl Replica {
     /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is
     /// (faults.md, reproposal-too-old).
     pub(crate) fn check_proposal(&mut self, proposal: Arc<Proposal>) {
-        let fresh = lock_behind(&proposal).is_none();
+        let fresh = lock_behind(&proposal).is_none() || self.config.breaks(Mutant::MeasuresReproposals);
         let block_hash = proposal.propose.statement.block_hash;
         self.check_block(block_hash, BlockSource::Proposal(proposal), fresh);
     }
@@ -76,8 +76,8 @@ impl Replica {
         let due = self.may_sign()
             && view >= self.now.abandoned_below
             && self.now.decided.is_none()
-            && !self.now.own.prevoted.contains_key(&view)
-            && self.now.valid(&block_hash).is_some();
+            && !self.has_prevoted(view, block_hash)
+            && (self.now.valid(&block_hash).is_some() || self.config.breaks(Mutant::PrevotesUnexecuted));
         if due {
             self.now.own.prevoted.insert(view, block_hash);
             let vote = self.now.vote(Phase::Prevote, view, block_hash);
@@ -85,8 +85,16 @@ impl Replica {
         }
     }
 
+    fn has_prevoted(&self, view: View, block_hash: B256) -> bool {
+        let said = self.now.own.prevoted.get(&view);
+        if self.config.breaks(Mutant::PrevotesAgain) { said == Some(&block_hash) } else { said.is_some() }
+    }
+
     fn sign_vote(&mut self, vote: Vote) {
-        let prepared = self.now.unlogged_lock();
+        let mut prepared = self.now.unlogged_lock();
+        if self.config.breaks(Mutant::LeavesLockOut) {
+            prepared = None;
+        }
         let statements = vec![Unsigned::Vote(vote)];
         self.emit(Effect::Vote(VoteBatch { height: vote.height, statements, prepared }));
     }
@@ -111,7 +119,7 @@ impl Replica {
     /// A quorum of commits decides, in whatever view they were cast (R10).
     fn note_decision(&mut self, vote: Vote) {
         if vote.phase == Phase::Commit && self.now.decided.is_none() {
-            let quorum = self.now.votes.commits.certificate(vote, &self.now.validators);
+            let quorum = self.quorum_for(vote);
             self.now.decided = quorum.and_then(|it| CommitCertificate::new(it).ok());
         }
     }
@@ -138,20 +146,44 @@ impl Replica {
         let mut votes: Vec<Vote> = self.now.votes.prevotes.cast_from(view).collect();
         votes.sort_unstable_by_key(|vote| (vote.view, vote.block_hash));
         votes.dedup();
-        let quorum = |vote| self.now.votes.prevotes.certificate(vote, &self.now.validators);
-        votes.into_iter().filter_map(quorum).filter_map(|it| PrepareCertificate::new(it).ok()).collect()
+        votes
+            .into_iter()
+            .filter_map(|vote| self.quorum_for(vote))
+            .filter_map(|it| PrepareCertificate::new(it).ok())
+            .collect()
+    }
+
+    /// The certificate for `vote`, once its signers weigh a quorum.
+    fn quorum_for(&self, vote: Vote) -> Option<QuorumCertificate> {
+        let votes = match vote.phase {
+            Phase::Prevote => &self.now.votes.prevotes,
+            Phase::Commit => &self.now.votes.commits,
+        };
+        #[cfg(feature = "mutants")]
+        if let Some(broken) = crate::mutant::miscount(&self.config, votes, vote, &self.now.validators) {
+            return Some(broken);
+        }
+        votes.certificate(vote, &self.now.validators)
     }
 
     /// Takes a prepare certificate as own lock when it is higher and its block is at hand; otherwise
     /// fetches the block at once from those who voted for it (R7).
     pub(crate) fn learn_lock(&mut self, certificate: Option<PrepareCertificate>) {
         let Some(certificate) = certificate else { return };
-        if self.now.prepared.as_ref().is_some_and(|(own, _)| own.view() >= certificate.view()) {
+        let kept = |own: &PrepareCertificate| {
+            own.view() >= certificate.view() || self.config.breaks(Mutant::KeepsFirstLock)
+        };
+        if self.now.prepared.as_ref().is_some_and(|(own, _)| kept(own)) {
             return;
         }
         match self.now.valid(&certificate.block_hash()) {
             Some(candidate) => {
                 self.now.prepared = Some((certificate, candidate.block.clone()));
+                self.now.prepared_logged = false;
+            }
+            #[cfg(feature = "mutants")]
+            None if self.config.breaks(Mutant::LocksWithoutBlock) => {
+                self.now.prepared = Some((certificate, crate::mutant::no_block()));
                 self.now.prepared_logged = false;
             }
             None => self.fetch_from_signers(&certificate),
@@ -164,12 +196,12 @@ impl Replica {
         let Some((certificate, _)) = &self.now.prepared else { return };
         let (view, block_hash) = (certificate.view(), certificate.block_hash());
         let due = self.may_sign()
-            && view == self.now.view
-            && view >= self.now.abandoned_below
+            && ((view == self.now.view && view >= self.now.abandoned_below)
+                || self.config.breaks(Mutant::VotesBelowWish))
             && self.now.decided.is_none()
             && !self.now.own.committed.contains_key(&view)
             && self.now.valid(&block_hash).is_some()
-            && self.durable >= self.head_height;
+            && (self.durable >= self.head_height || self.config.breaks(Mutant::CommitsOnUnsyncedParent));
         if due {
             self.now.own.committed.insert(view, block_hash);
             let vote = self.now.vote(Phase::Commit, view, block_hash);
@@ -180,6 +212,9 @@ impl Replica {
     /// Fetches the block of a certificate: from its signers, who had it when they signed, and from those who are
     /// locked on it, who have it on disk. A prevote alone does not outlive a restart together with its block.
     pub(crate) fn fetch_from_signers(&mut self, certificate: &QuorumCertificate) {
+        if self.config.breaks(Mutant::NeverFetches) {
+            return;
+        }
         let block_hash = certificate.vote.block_hash;
         let locked = |change: &&SignedViewChange| {
             change.signed.statement.prepared.is_some_and(|lock| lock.block_hash == block_hash)
@@ -210,7 +245,7 @@ impl Replica {
         reason: RejectReason,
         roots: Option<Roots>,
     ) {
-        if !std::mem::replace(&mut self.now.diverged, true) {
+        if !std::mem::replace(&mut self.now.diverged, true) && !self.config.breaks(Mutant::HidesDivergence) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use quorate_consensus::{OwnRecord, Recovered, Trust};
 use quorate_proto::LogRecord;
-use quorate_storage::{Condition, Recovery};
 use quorate_types::Height;
+use quorate_vote_log::{Condition, Recovery};
 
 /// How far above the durable head frames may be: its successor is decided but not synced, and the height after
 /// that has begun. Anything above means that the database went back.

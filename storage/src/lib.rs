@@ -1,11 +1,9 @@
 //! # quorate-storage: the chain on disk
 //!
-//! Owns two things, and keeps them apart. The [`Store`] is the committed chain in RocksDB: blocks,
-//! state at every height, indexes, and the state root. The [`VoteLog`] is what this node has
-//! signed and not yet outlived, in a file of its own that one sync makes safe.
+//! The [`Store`] is the committed chain in RocksDB: blocks, state at every height, indexes, and the state root.
 //!
 //! What it never knows: how a block was agreed upon or executed, the EVM (it only serves the EVM's
-//! database trait), the network, the meaning of a vote's bytes.
+//! database trait), the network, votes (they have a log of their own).
 //!
 //! ## From a candidate to the head
 //! ```text
@@ -19,12 +17,6 @@
 //! The rows can be made from the record at any time, so [`Store::open`] completes what a stop cut off.
 //! Reads take the list of published blocks first and rows second; values at one height never change,
 //! so a [`StateView`] stays right while later blocks are committed.
-//!
-//! ## One vote
-//! ```text
-//! VoteLog::append(height, bytes) -> one write, one sync -> only then is anything sent
-//! VoteLog::release(height)       -> once the block record of that height is synced in the Store
-//! ```
 //!
 //! ```no_run
 //! # fn show(genesis: &quorate_types::Genesis) -> Result<(), quorate_storage::StorageError> {
@@ -50,7 +42,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod trie;
-mod vote_log;
 
 pub use error::StorageError;
 pub use ledger::Head;
@@ -59,6 +50,3 @@ pub use reads::StoredBlock;
 pub use state_view::StateView;
 pub use store::{SCHEMA_VERSION, Store, StoreOptions};
 pub use trie::{MAX_ACCOUNTS, TrieUpdate};
-pub use vote_log::{
-    Condition, Frame, MAX_PAYLOAD_BYTES, MAX_SEGMENT_BYTES, Recovery, SEGMENT_BYTES, VoteLog, VoteLogError,
-};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use quorate_consensus::{GuardError, SignGuard, Unsigned, VoteBatch};
 use quorate_proto::LogRecord;
-use quorate_storage::{VoteLog, VoteLogError};
 use quorate_types::{
     Domain, Ed25519, Height, Message, Reject, Signable, Signed, SignedViewChange, Signer, SignerError,
     Status, ValidatorSet, Verified, VerifyContext, VerifyError,
 };
+use quorate_vote_log::{VoteLog, VoteLogError};
 
 /// Why nothing more is signed.
 #[derive(Debug, thiserror::Error)]

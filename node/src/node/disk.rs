@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use eyre::WrapErr as _;
 use quorate_consensus::{Head, Recovered, Trust};
-use quorate_storage::{Store, StoreOptions, VoteLog};
+use quorate_storage::{Store, StoreOptions};
 use quorate_types::{ChainConfig, Domain, Genesis, NodeKey};
+use quorate_vote_log::VoteLog;
 
 use super::VoteLogTrust;
 use crate::{

@@ -9,8 +9,8 @@ use std::{
 };
 
 use eyre::WrapErr as _;
-use quorate_storage::VoteLog;
 use quorate_types::{Address, ChainConfig, Genesis, GenesisValidator, NodeId};
+use quorate_vote_log::VoteLog;
 
 use super::{
     accounts::{self, DevelopmentAccount, development_accounts},

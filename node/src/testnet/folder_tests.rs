@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
-use quorate_storage::Condition;
 use quorate_types::{Height, NodeKey};
+use quorate_vote_log::Condition;
 
 use super::*;
 use crate::{

@@ -17,24 +17,26 @@ const RULES: &[Rule] = &[
     rule("types", &[], &["tokio", "prost", "rocksdb", "revm"]),
     rule("proto", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("consensus", &["types"], &["tokio", "rocksdb", "revm", "libp2p", "prost"]),
+    rule("consensus-mutants", &["types"], &["tokio", "rocksdb", "revm", "libp2p", "prost"]),
     rule("execution", &["types"], &["tokio", "rocksdb", "libp2p"]),
     rule("storage", &["types"], &["tokio", "libp2p", "jsonrpsee"]),
+    rule("vote-log", &["types"], &["tokio", "rocksdb", "revm", "libp2p", "prost"]),
     rule("txpool", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("sync", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("p2p", &["types", "proto"], &["rocksdb", "revm", "jsonrpsee"]),
     rule("rpc", &["types", "proto", "storage", "execution", "txpool"], &["rocksdb", "libp2p"]),
     rule(
         "node",
-        &["types", "proto", "consensus", "execution", "storage", "txpool", "sync", "p2p", "rpc"],
+        &["types", "proto", "consensus", "execution", "storage", "vote-log", "txpool", "sync", "p2p", "rpc"],
         &["rocksdb"],
     ),
-    rule("simulator", &["types", "consensus", "sync"], &["tokio", "rocksdb"]),
+    rule("simulator", &["types", "proto", "consensus-mutants", "sync", "vote-log"], &["tokio", "rocksdb"]),
     // What runs the product is a dependency of tests only.
     rule("tests", &["types", "consensus", "simulator"], &[]),
 ];
 
 /// Values and state machines: nothing that waits, stores or connects is in what they are linked with.
-const PURE: &[&str] = &["types", "consensus", "sync", "txpool", "simulator"];
+const PURE: &[&str] = &["types", "consensus", "sync", "txpool", "vote-log", "simulator"];
 const IMPURE: &[&str] = &["tokio", "mio", "hyper", "libp2p", "rocksdb", "librocksdb-sys", "revm"];
 /// These have no direct dependency but `types`, and a macro that is gone once it is expanded.
 const ALONE: &[&str] = &["consensus", "sync"];
@@ -74,15 +76,22 @@ pub(crate) fn check(graph: &Graph) -> Vec<String> {
     found
 }
 
-/// Deliberately broken rules must not be in the product: nothing that the node is linked with asks for
-/// them. (What the workspace builds together shares its features, so those that are on say nothing.)
+/// Deliberately broken rules must not be in the product: nobody turns the feature on, and the node is not linked with the
+/// package that is built with it.
 pub(crate) fn check_mutants(graph: &Graph) -> Vec<String> {
     let consensus = full("consensus");
     let mut found = Vec::new();
     if graph.0.get(&consensus).is_some_and(|it| it.default.iter().any(|feature| feature == "mutants")) {
         found.push("quorate-consensus has mutants on by default".to_owned());
     }
-    for name in graph.reach(&full("node")) {
+    if graph.0.get(&consensus).is_some_and(|it| it.enabled.contains("mutants")) {
+        found.push("quorate-consensus is built with mutants".to_owned());
+    }
+    let product = graph.reach(&full("node"));
+    if product.contains(&full("consensus-mutants")) {
+        found.push("quorate-node is linked with quorate-consensus-mutants".to_owned());
+    }
+    for name in product {
         let asks = graph.0[&name].asks.iter().filter(|(of, _)| *of == consensus);
         let mutants = asks.flat_map(|(_, features)| features).filter(|feature| *feature == "mutants");
         found.extend(mutants.map(|_| format!("{name} turns on the mutants of quorate-consensus")));

@@ -232,5 +232,6 @@ fn replica_config(me: NodeId) -> ReplicaConfig {
         base_timeout: BASE_TIMEOUT,
         min_block_interval: Duration::from_millis(50),
         empty_block_interval: None,
+        mutant: None,
     }
 }

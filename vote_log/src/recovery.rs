@@ -10,47 +10,57 @@
 //! segment 1   [ 5][ 6][ 7][ 8][ 9][10] zeros       8..=13 are all there: intact
 //! ```
 
-use crate::vote_log::{
-    Frame, Origin,
-    frame::{HEADER_BYTES, HeaderProblem, RawFrame, SegmentHeader, Tag},
-};
 use quorate_types::Height;
 
+use crate::{
+    frame::{HEADER_BYTES, HeaderProblem, RawFrame, SegmentHeader, Tag},
+    segments::{Frame, Origin},
+};
+
 /// The two segments' bytes.
-pub(super) type Images<'a> = [&'a [u8]; 2];
+pub type Images<'a> = [&'a [u8]; 2];
 
 /// What recovery found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub enum Outcome {
     /// Every frame that was synced and is still needed is there.
     Whole(State),
     /// Frames are missing; these were found.
-    Damaged { why: String, frames: Vec<Frame> },
+    Damaged {
+        /// What is wrong.
+        why: String,
+        /// Oldest first.
+        frames: Vec<Frame>,
+    },
     /// The log belongs to another node or chain.
-    Foreign { found: [u8; 32] },
+    Foreign {
+        /// Whose it is.
+        found: [u8; 32],
+    },
     /// Written by another version of the format.
     Version(u32),
 }
 
 /// Where a whole log stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct State {
+pub struct State {
+    /// How it was made.
     pub origin: Origin,
-    pub tag: Tag,
+    pub(crate) tag: Tag,
     /// The frames that are needed, oldest first.
     pub frames: Vec<Frame>,
-    pub segments: [Chain; 2],
+    pub(crate) segments: [Chain; 2],
     /// The segment that the newest frame is in.
-    pub active: usize,
+    pub(crate) active: usize,
     /// The sequence of the next frame; 1 in a log without any.
     pub next_sequence: u64,
     /// `start` of the newest frame; `next_sequence` in a log without any.
-    pub start: u64,
+    pub(crate) start: u64,
 }
 
 /// The frames of a segment that follow upon each other from its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chain {
+pub(crate) struct Chain {
     /// The sequence of the first one; `None` when there is none.
     pub first: Option<u64>,
     /// Where the next frame goes.
@@ -58,7 +68,8 @@ pub(super) struct Chain {
 }
 
 /// Reads a log that must be that of `identity`.
-pub(super) fn recover(images: Images<'_>, identity: &[u8; 32]) -> Outcome {
+#[must_use]
+pub fn recover(images: Images<'_>, identity: &[u8; 32]) -> Outcome {
     let headers = images.map(SegmentHeader::decode);
     for header in &headers {
         match header {

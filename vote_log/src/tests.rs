@@ -4,11 +4,14 @@ use std::fs;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::{
-    files::{DAMAGED_FOLDER, UNFINISHED_FOLDER},
-    frame::SegmentHeader,
+use quorate_types::Height;
+
+use super::*;
+use crate::{
+    files::{DAMAGED_FOLDER, FOLDER, SEGMENTS, UNFINISHED_FOLDER, provision},
+    frame::{FRAME_BYTES, HEADER_BYTES, RawFrame, SegmentHeader},
     recovery::{Outcome, recover},
-    *,
+    segments::{Refusal, SEGMENT_BYTES, Sizes},
 };
 
 const ALICE: [u8; 32] = [1; 32];
@@ -54,7 +57,7 @@ impl Folder {
 }
 
 fn append(log: &mut VoteLog, height: u64) -> Vec<u8> {
-    let payload = format!("vote {}", log.next_sequence).into_bytes();
+    let payload = format!("vote {}", log.segments.next_sequence).into_bytes();
     log.append(Height(height), &payload).expect("appends");
     payload
 }
@@ -136,7 +139,7 @@ fn log_before_a_power_cut(folder: &Folder, story: Before) -> VoteLog {
     let enough = |log: &VoteLog, height| match story {
         Before::FirstUse => height == 3,
         Before::Reused => height == 30,
-        Before::ReleasedAtOnce => log.active == 1 && log.segments[1].end + 60 > SMALL.segment,
+        Before::ReleasedAtOnce => log.segments.active == 1 && log.segments.chains[1].end + 60 > SMALL.segment,
     };
     while !enough(&log, height) {
         height += 1;
@@ -160,7 +163,7 @@ fn power_cut_at_every_byte_of_the_last_frame_loses_at_most_that_frame() {
         let mut log = log_before_a_power_cut(&folder, story);
         let old = folder.images();
         let frame = FRAME_BYTES + append(&mut log, 100).len();
-        let (active, end) = (log.active, log.segments[log.active].end);
+        let (active, end) = (log.segments.active, log.segments.chains[log.segments.active].end);
         let after = folder.images();
         // All writes before the last one were synced.
         let mut before = after.clone();
@@ -173,7 +176,7 @@ fn power_cut_at_every_byte_of_the_last_frame_loses_at_most_that_frame() {
             let state = whole(&torn);
             let arrived = cut == frame;
             let lost = if arrived { 0 } else { 1 };
-            assert_eq!(state.next_sequence, log.next_sequence - lost, "{story:?}, cut at {cut}");
+            assert_eq!(state.next_sequence, log.segments.next_sequence - lost, "{story:?}, cut at {cut}");
             assert!(arrived || state.frames == expected, "{story:?}, cut at {cut}");
         }
         drop(log);
@@ -205,7 +208,10 @@ fn a_power_cut_may_keep_any_sectors_of_the_last_write() {
             }
         }
         let newest = whole(&torn).next_sequence;
-        assert!([log.next_sequence, log.next_sequence - 1].contains(&newest), "height {height}");
+        assert!(
+            [log.segments.next_sequence, log.segments.next_sequence - 1].contains(&newest),
+            "height {height}"
+        );
     }
 }
 
@@ -216,7 +222,7 @@ fn a_flipped_byte_in_the_middle_of_the_log_is_damage() {
     let (mut log, _) = folder.open();
     (1..=5).for_each(|height| drop(append(&mut log, height)));
     let images = folder.images();
-    let (end, frame) = (log.segments[0].end, FRAME_BYTES + "vote 5".len());
+    let (end, frame) = (log.segments.chains[0].end, FRAME_BYTES + "vote 5".len());
     for at in (0..68).chain(HEADER_BYTES..end - frame) {
         let mut flipped = images.clone();
         flipped[0][at] ^= 0x10;
@@ -260,7 +266,7 @@ fn a_lost_or_shortened_or_older_segment_is_damage() {
         }
         log.release(Height(height.saturating_sub(12)));
     }
-    assert_eq!(log.active, 1, "both segments are needed");
+    assert_eq!(log.segments.active, 1, "both segments are needed");
     let images = folder.images();
     assert_eq!(whole(&images).frames.len(), 12 + 1, "what was needed at the last append");
 
@@ -282,7 +288,7 @@ fn the_log_goes_round_its_segments_for_ever() {
     let mut kept: Vec<Frame> = Vec::new();
     for height in 1..400 {
         for round in 0..random.random_range(1..4) {
-            let sequence = log.next_sequence;
+            let sequence = log.segments.next_sequence;
             let payload = vec![round; random.random_range(1..60)];
             log.append(Height(height), &payload).expect("appends");
             kept.push(Frame { sequence, height: Height(height), payload });
@@ -298,7 +304,7 @@ fn the_log_goes_round_its_segments_for_ever() {
             log.release(Height(height - 1));
         }
     }
-    assert!(log.next_sequence > 400);
+    assert!(log.segments.next_sequence > 400);
     for image in folder.images() {
         assert!(image.len() < SMALL.segment + 200, "{} bytes", image.len());
     }
@@ -315,16 +321,19 @@ fn a_log_grows_while_frames_are_needed_and_is_full_at_its_bound() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(full, VoteLogError::Full(18)), "{full}");
-    assert_eq!(log.active, 1, "all of the other segment is needed");
+    assert!(matches!(full, VoteLogError::Refused(Refusal::Full(18))), "{full}");
+    assert_eq!(log.segments.active, 1, "all of the other segment is needed");
     assert!(fs::metadata(folder.segment(1)).expect("a file").len() <= SMALL.max_segment as u64);
 
     log.release(Height(5));
     log.append(Height(6), &payload).expect("room again, in the other segment");
-    assert_eq!(log.active, 0);
+    assert_eq!(log.segments.active, 0);
     drop(log);
     assert_eq!(sequences(&folder.open().1), [20], "19 was the marker");
-    assert!(matches!(folder.open().0.append(Height(6), &[]), Err(VoteLogError::Payload(0))));
+    assert!(matches!(
+        folder.open().0.append(Height(6), &[]),
+        Err(VoteLogError::Refused(Refusal::Payload(0)))
+    ));
 }
 
 /// After a failed write nobody knows what is on disk: it is never tried again.
@@ -351,7 +360,7 @@ fn frames_within_payloads_are_not_frames() {
     log.append(Height(1), &forged).expect("appends");
     let mut images = folder.images();
     // The frame that carries it is torn at its head; its payload reached the disk.
-    let torn = log.segments[0].end - forged.len() - FRAME_BYTES;
+    let torn = log.segments.chains[0].end - forged.len() - FRAME_BYTES;
     images[0][torn..torn + 8].fill(0);
     assert_eq!(whole(&images).next_sequence, 2);
 }

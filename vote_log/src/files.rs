@@ -6,22 +6,21 @@ use std::{
     path::Path,
 };
 
-use crate::vote_log::{
-    Frame, Origin, Sizes, VoteLogError,
-    frame::{HEADER_BYTES, SegmentHeader},
-    io_error,
+use crate::{
+    error::{VoteLogError, io_error},
     recovery::{Outcome, State, recover},
+    segments::{Frame, Origin, Segments, Sizes},
 };
 
 /// Where the log is, in the folder that it was given.
-pub(super) const FOLDER: &str = "votes";
-pub(super) const UNFINISHED_FOLDER: &str = "votes.new";
-pub(super) const DAMAGED_FOLDER: &str = "votes.damaged";
+pub(crate) const FOLDER: &str = "votes";
+pub(crate) const UNFINISHED_FOLDER: &str = "votes.new";
+pub(crate) const DAMAGED_FOLDER: &str = "votes.damaged";
 const LOCK_FILE: &str = "votes.lock";
 /// The two segments.
-pub(super) const SEGMENTS: [&str; 2] = ["0", "1"];
+pub(crate) const SEGMENTS: [&str; 2] = ["0", "1"];
 
-pub(super) fn lock(folder: &Path) -> Result<File, VoteLogError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, VoteLogError> {
     fs::create_dir_all(folder).map_err(io_error(folder, "making the folder"))?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK_FILE));
     let file = file.map_err(io_error(folder, "opening the lock file"))?;
@@ -32,14 +31,14 @@ pub(super) fn lock(folder: &Path) -> Result<File, VoteLogError> {
     }
 }
 
-pub(super) fn exists(folder: &Path) -> Result<bool, VoteLogError> {
+pub(crate) fn exists(folder: &Path) -> Result<bool, VoteLogError> {
     folder.join(FOLDER).try_exists().map_err(io_error(folder, "looking for the log"))
 }
 
 /// The log's state, or what is wrong with it and the frames that could be read.
-pub(super) type ReadLog = Result<State, (String, Vec<Frame>)>;
+pub(crate) type ReadLog = Result<State, (String, Vec<Frame>)>;
 
-pub(super) fn read_log(folder: &Path, identity: &[u8; 32]) -> Result<ReadLog, VoteLogError> {
+pub(crate) fn read_log(folder: &Path, identity: &[u8; 32]) -> Result<ReadLog, VoteLogError> {
     let read = |name| match fs::read(folder.join(FOLDER).join(name)) {
         // An absent segment has no header: damage, not an error of the operating system.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -56,7 +55,7 @@ pub(super) fn read_log(folder: &Path, identity: &[u8; 32]) -> Result<ReadLog, Vo
 
 /// Makes both segments in a folder of another name, and renames it when all is on disk: a log is
 /// there as a whole or not at all.
-pub(super) fn provision(
+pub(crate) fn provision(
     folder: &Path,
     identity: [u8; 32],
     origin: Origin,
@@ -70,8 +69,7 @@ pub(super) fn provision(
     fs::create_dir(&unfinished).map_err(io("making a log"))?;
     let mut tag = [0; 8];
     getrandom::fill(&mut tag).map_err(|error| io("drawing a tag")(io::Error::other(error)))?;
-    let mut image = SegmentHeader { origin, tag, identity, provisioned: sizes.segment as u64 }.encode();
-    image.resize(sizes.segment.max(HEADER_BYTES), 0);
+    let image = Segments::provision(identity, tag, origin, sizes);
     for name in SEGMENTS {
         let written = File::create_new(unfinished.join(name)).and_then(|mut file| {
             file.write_all(&image)?;
@@ -85,7 +83,7 @@ pub(super) fn provision(
 }
 
 /// Keeps a damaged log for whoever wants to look at it; of several, the last.
-pub(super) fn set_aside(folder: &Path) -> Result<(), VoteLogError> {
+pub(crate) fn set_aside(folder: &Path) -> Result<(), VoteLogError> {
     let aside = folder.join(DAMAGED_FOLDER);
     if aside.try_exists().map_err(io_error(folder, "looking for an older damaged log"))? {
         fs::remove_dir_all(&aside).map_err(io_error(folder, "removing an older damaged log"))?;

@@ -9,12 +9,12 @@
 //! The tag is random and secret to the log: payloads hold what peers sent, and none of them can
 //! contain something that passes for a frame.
 
-use crate::vote_log::Origin;
+use crate::segments::Origin;
 
 /// The header has a page of its own, so that no write of a frame ever touches it.
-pub(super) const HEADER_BYTES: usize = 4096;
+pub(crate) const HEADER_BYTES: usize = 4096;
 /// What a frame takes beside its payload.
-pub(super) const FRAME_BYTES: usize = 40;
+pub(crate) const FRAME_BYTES: usize = 40;
 /// The most bytes that one frame may hold: a prepare certificate with a block at EIP-7934's limit of
 /// 8 MiB, and as much again.
 pub const MAX_PAYLOAD_BYTES: usize = 16 << 20;
@@ -29,11 +29,11 @@ const HEADER_CRC_AT: usize = 64;
 const FRAME_CRC_AT: usize = 8;
 
 /// What tells a log's frames from all other bytes.
-pub(super) type Tag = [u8; 8];
+pub(crate) type Tag = [u8; 8];
 
 /// The start of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SegmentHeader {
+pub(crate) struct SegmentHeader {
     pub origin: Origin,
     pub tag: Tag,
     pub identity: [u8; 32],
@@ -43,13 +43,13 @@ pub(super) struct SegmentHeader {
 
 /// Why a segment's header says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeaderProblem {
+pub(crate) enum HeaderProblem {
     Invalid,
     Version(u32),
 }
 
 impl SegmentHeader {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let origin = match self.origin {
             Origin::Provisioned => ORIGIN_PROVISIONED,
             Origin::Replacement => ORIGIN_REPLACEMENT,
@@ -66,7 +66,7 @@ impl SegmentHeader {
         out
     }
 
-    pub(super) fn decode(image: &[u8]) -> Result<Self, HeaderProblem> {
+    pub(crate) fn decode(image: &[u8]) -> Result<Self, HeaderProblem> {
         let covered = image.get(..HEADER_CRC_AT).ok_or(HeaderProblem::Invalid)?;
         let whole = read_u32(image, HEADER_CRC_AT) == Some(crc32c::crc32c(covered));
         if !whole || covered[..8] != MAGIC {
@@ -91,7 +91,7 @@ impl SegmentHeader {
 
 /// One frame as it stands in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RawFrame<'a> {
+pub(crate) struct RawFrame<'a> {
     /// Rises by one with each frame, for ever, through both segments.
     pub sequence: u64,
     pub height: u64,
@@ -102,7 +102,7 @@ pub(super) struct RawFrame<'a> {
 }
 
 impl<'a> RawFrame<'a> {
-    pub(super) fn encode(&self, tag: Tag) -> Vec<u8> {
+    pub(crate) fn encode(&self, tag: Tag) -> Vec<u8> {
         let length = u32::try_from(self.payload.len()).expect("append bounds the payload far below 4 GiB");
         let mut out = Vec::with_capacity(FRAME_BYTES + self.payload.len());
         out.extend_from_slice(&tag);
@@ -118,7 +118,7 @@ impl<'a> RawFrame<'a> {
     }
 
     /// The frame that begins at `at`, if a whole and valid one does.
-    pub(super) fn decode(image: &'a [u8], at: usize, tag: Tag) -> Option<Self> {
+    pub(crate) fn decode(image: &'a [u8], at: usize, tag: Tag) -> Option<Self> {
         let rest = image.get(at..)?;
         if rest.get(..8)? != tag {
             return None;
@@ -138,7 +138,7 @@ impl<'a> RawFrame<'a> {
         })
     }
 
-    pub(super) const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         FRAME_BYTES + self.payload.len()
     }
 }

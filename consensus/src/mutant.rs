@@ -1,0 +1,164 @@
+//! Named ways to break a rule, so that the suite can show that it would notice.
+//!
+//! In everything that is shipped [`ReplicaConfig::breaks`](crate::ReplicaConfig::breaks) is `false` and the compiler removes what
+//! depends on it. The package `quorate-consensus-mutants` builds these sources with the feature `mutants`, for the simulator
+//! alone (docs/adr/004). What catches which, and how soon, is in `TESTING.md`.
+
+/// One broken rule. Those of the driver's duties are broken in the simulator's driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(not(feature = "mutants"), expect(dead_code, reason = "nothing makes one without the feature"))]
+pub enum Mutant {
+    /// Ignores the interval between blocks (R1).
+    IgnoresInterval,
+    /// Height 1 waits for work (R1).
+    WaitsAtFirstHeight,
+    /// Offers a new block after a restart (R2).
+    ProposesAgain,
+    /// Signs a proposal for a height whose parent is locked, not decided (R2).
+    SignsAhead,
+    /// A leader above view 0 does not offer the locked block (R3).
+    IgnoresLock,
+    /// Prevotes again when another block of the view comes (R4).
+    PrevotesAgain,
+    /// Prevotes for what it did not execute (R5).
+    PrevotesUnexecuted,
+    /// Measures the time of a block that is proposed again (R5).
+    MeasuresReproposals,
+    /// Does not wait for a block's time (R5).
+    NeverWaitsForTime,
+    /// Wants later timestamps than the parent's (R5).
+    StrictTimestamps,
+    /// Keeps its first lock when there is a higher one (R6).
+    KeepsFirstLock,
+    /// Takes a lock whose block it does not have (R6).
+    LocksWithoutBlock,
+    /// A quorum is one less (R6, R10).
+    QuorumMinusOne,
+    /// A signer that says something twice counts twice (R6, R10, R13).
+    CountsDuplicates,
+    /// Fetches no blocks (R7).
+    NeverFetches,
+    /// Forgets the blocks it voted for when it is restarted (R7).
+    ForgetsBlocks,
+    /// Signs a commit without the lock in its frame (R8).
+    LeavesLockOut,
+    /// Sends what is not synced (R8).
+    SkipsSync,
+    /// Commits before the parent's record is synced (R9).
+    CommitsOnUnsyncedParent,
+    /// Counts commits of several views together (R10).
+    MixesViews,
+    /// Its wish names no lock (R11).
+    WishesWithoutLock,
+    /// Votes in a view below its wish (R12).
+    VotesBelowWish,
+    /// Goes to the highest view that anyone wishes for (R13).
+    JumpsToHighest,
+    /// Keeps the first wish of each validator (R13).
+    KeepsFirstWish,
+    /// Keeps a wish without the certificate of its lock (R13).
+    DropsAttachment,
+    /// The timer runs for its own work only (R14).
+    OwnWorkOnly,
+    /// Does not share what waits (R14).
+    SharesNothing,
+    /// The timer of a view above 0 runs at once (R15).
+    ViewsRunAway,
+    /// The timer is not held back for execution, has a small cap, and blocks do not get smaller (R15, R16, R17).
+    SmallCap,
+    /// Waits the whole timer for a silent leader (R18).
+    WaitsForSilent,
+    /// Says everything once (R19).
+    SaysOnce,
+    /// Passes nothing on (R19).
+    PassesNothingOn,
+    /// Takes its lock not back at a restart (R20).
+    ForgetsLock,
+    /// Signs with two decided blocks not synced (R20).
+    RunsAheadOfDisk,
+    /// Frames are overwritten when their height is decided, not when it is durable (R20).
+    RecyclesEarly,
+    /// Trusts a log that is lost (R21).
+    TrustsLostLog,
+    /// Signs one height above the others' head after its log was lost (R21).
+    ResumesEarly,
+    /// Believes heads that others pass on (R21).
+    BelievesRelayedHeads,
+    /// Says nothing when a quorum decides what it refused (R22).
+    HidesDivergence,
+    /// Goes on when its key runs twice (R23).
+    IgnoresTwin,
+    /// Does not report who said two things (R24).
+    KeepsEvidence,
+    /// Accepts the signatures in a justification unseen (Messages).
+    UnjustifiedProposals,
+    /// Accepts the signatures in a certificate unseen (Messages).
+    ForgedCertificates,
+    /// Verifies certificates with the set of the height before (R25).
+    OldSet,
+}
+
+/// Certificates that prove nothing: of a quorum that is one less, or of votes that are counted for each view or signature.
+#[cfg(feature = "mutants")]
+pub(crate) fn miscount(
+    config: &crate::ReplicaConfig,
+    votes: &crate::votes::Votes,
+    vote: quorate_types::Vote,
+    set: &quorate_types::ValidatorSet,
+) -> Option<quorate_types::QuorumCertificate> {
+    let (needed, any_view) = match config.mutant? {
+        Mutant::QuorumMinusOne => (set.quorum() - 1, false),
+        Mutant::CountsDuplicates => (set.quorum().div_ceil(2), false),
+        Mutant::MixesViews => (set.quorum(), true),
+        _ => return None,
+    };
+    let same = |it: &&quorate_types::Signed<quorate_types::Vote>| {
+        let it = it.statement;
+        it == vote || (any_view && quorate_types::Vote { view: vote.view, ..it } == vote)
+    };
+    let cast = votes.all().filter(same).map(|it| (set.index_of(&it.signer), it.signature));
+    let cast: std::collections::BTreeMap<_, _> =
+        cast.filter_map(|(index, signature)| Some((index?, signature))).collect();
+    let weight: u64 = cast.keys().map(|index| set.members()[*index].weight).sum();
+    let mut signers = vec![0_u8; cast.last_key_value()?.0 / 8 + 1];
+    cast.keys().for_each(|index| signers[index / 8] |= 1 << (index % 8));
+    let signatures = cast.into_values().collect();
+    (weight >= needed).then_some(quorate_types::QuorumCertificate { vote, signers, signatures })
+}
+
+/// What stands for a block that is not there.
+#[cfg(feature = "mutants")]
+pub(crate) fn no_block() -> std::sync::Arc<quorate_types::Block> {
+    std::sync::Arc::new(quorate_types::Block::new(quorate_types::Header::default(), Vec::new()))
+}
+
+/// The next leader offers a block on one that is locked and may never be decided.
+#[cfg(feature = "mutants")]
+pub(crate) fn sign_ahead(replica: &mut crate::Replica) {
+    use quorate_types::{Block, Proposal, Propose, View};
+
+    /// Where it notes that it did.
+    const DONE: View = View(u64::MAX);
+    let Some((_, locked)) = &replica.now.prepared else { return };
+    let height = replica.now.height.next();
+    let leads = replica.now.validators.leader(height, View::ZERO).key == replica.config.me;
+    let done = replica.now.own.proposed.contains_key(&DONE);
+    if !replica.config.breaks(Mutant::SignsAhead) || !leads || done || !replica.may_sign() {
+        return;
+    }
+    let header =
+        quorate_types::Header { number: height.0, parent_hash: locked.hash(), ..locked.header().clone() };
+    let block = Block::new(header.clone(), Vec::new());
+    let body_hash = Proposal::body_hash(&[]);
+    let propose = Propose { height, view: View::ZERO, block_hash: block.hash(), body_hash };
+    let proposal = crate::UnsignedProposal {
+        propose,
+        header,
+        transaction_hashes: Vec::new(),
+        prefilled: Vec::new(),
+        justification: None,
+    };
+    replica.now.own.proposed.insert(DONE, propose.block_hash);
+    let statements = vec![crate::Unsigned::Proposal(Box::new(proposal))];
+    replica.emit(crate::Effect::Vote(crate::VoteBatch { height, statements, prepared: None }));
+}
