@@ -268,7 +268,8 @@ impl Node {
         let validators = start.next_validators.members().iter().map(|member| member.key);
         let (network, network_events) = peering::start_network(&config, &disk.key, validators, hello).await?;
         let (shared, queues) = Shared::new(&config, &disk, network.clone(), stop.clone());
-        let (chain, chain_thread) = chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
+        let (chain, chain_thread) =
+            chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;

@@ -21,7 +21,8 @@ fn layer() -> &'static Path {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("power-cut/unsynced.c");
         let mut cc = Command::new("cc");
         cc.args(["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-        let status = cc.arg(&library).arg(source).status().expect("a C compiler, which RocksDB needs as well");
+        let status =
+            cc.arg(&library).arg(source).status().expect("a C compiler, which RocksDB needs as well");
         assert!(status.success(), "the layer does not compile");
         (folder, library)
     });
@@ -55,16 +56,18 @@ impl Disk {
         &self.durable
     }
 
-    /// The power has gone: all processes that used the folder were killed. What was not synced is lost.
-    pub(super) fn forget_unsynced(&self) {
-        mirror(&self.durable, &self.folder);
+    /// The power has gone: all processes that used the folder were killed. What was not synced is lost; how many blocks
+    /// and names that was comes back.
+    pub(super) fn forget_unsynced(&self) -> usize {
+        mirror(&self.durable, &self.folder)
     }
 
     /// Files and folders that differ between the two, with their sizes.
     pub(super) fn differences(&self) -> Vec<String> {
         let names: BTreeSet<_> = names(&self.folder).into_iter().chain(names(&self.durable)).collect();
         let content = |path: PathBuf| if path.is_dir() { Some(Vec::new()) } else { fs::read(path).ok() };
-        let size = |content: &Option<Vec<u8>>| content.as_ref().map_or("none".to_owned(), |it| it.len().to_string());
+        let size =
+            |content: &Option<Vec<u8>>| content.as_ref().map_or("none".to_owned(), |it| it.len().to_string());
         let compared = names.into_iter().map(|name| {
             let (ours, theirs) = (content(self.folder.join(&name)), content(self.durable.join(&name)));
             (ours != theirs)
@@ -90,12 +93,14 @@ fn names(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Makes `to` what `from` is. Only blocks that differ are written: segments of the vote log are big and change little.
-fn mirror(from: &Path, to: &Path) {
-    let wanted = names(from);
+/// Makes `to` what `from` is, and counts what differed. Only blocks that differ are written: segments of the vote log are
+/// big and change little.
+fn mirror(from: &Path, to: &Path) -> usize {
+    let (wanted, mut changes) = (names(from), 0);
     for name in names(to).iter().rev().filter(|name| !wanted.contains(*name)) {
         let path = to.join(name);
         if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) }.expect("it is ours");
+        changes += 1;
     }
     for name in &wanted {
         let (source, target) = (from.join(name), to.join(name));
@@ -105,13 +110,17 @@ fn mirror(from: &Path, to: &Path) {
         }
         let content = fs::read(source).expect("nobody else is here");
         let before = fs::read(&target).unwrap_or_default();
-        let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(target).expect("ours");
+        let file =
+            fs::OpenOptions::new().write(true).create(true).truncate(false).open(target).expect("ours");
         file.set_len(content.len() as u64).expect("there is room");
+        changes += usize::from(before.len() != content.len());
         for (index, block) in content.chunks(BLOCK_BYTES).enumerate() {
             let at = index * BLOCK_BYTES;
             if before.get(at..at + block.len()) != Some(block) {
                 file.write_all_at(block, at as u64).expect("there is room");
+                changes += 1;
             }
         }
     }
+    changes
 }

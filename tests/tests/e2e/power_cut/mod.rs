@@ -47,6 +47,7 @@ async fn kill_at_every_step_at_200_random_instants() {
 async fn a_disk_that_lies_about_vote_logs_is_found_out() {
     let found = Rack::new(seed(), VoteLogs::Forgotten).run(60).await;
     let why = found.expect_err("60 cuts without vote logs do no harm: this test sees nothing");
+    eprintln!("found out: {why}");
     assert!(why.contains("signed") || why.contains("fork") || why.contains("lost"), "{why}");
 }
 
