@@ -57,7 +57,7 @@ async fn a_disk_that_lies_about_vote_logs_is_found_out() {
 async fn a_clean_exit_leaves_the_copy_complete() {
     let cluster = Cluster::create(1);
     let disk = Disk::new(&cluster.folder_of(0).join("data"), &cluster.net().join("durable"));
-    for seed in 0..2 {
+    for seed in 0..4 {
         let mut command = Command::new(cluster.binary());
         disk.attach(&mut command, seed);
         let node = command.arg("--config").arg(cluster.net().join("node0.toml"));
