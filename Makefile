@@ -48,7 +48,9 @@ FUZZ_SECONDS ?= 30
 FUZZ_LIMITS := -max_len=65536 -malloc_limit_mb=64
 
 fuzz: ## Fuzzes each decoder for half a minute: fuzz/README.md
-	cargo +nightly run --release --manifest-path fuzz/Cargo.toml --example seeds --target-dir $(CARGO_TARGET_DIR)/fuzz
+	mkdir -p $(CARGO_TARGET_DIR)/fuzz
+	rustc --edition 2024 -o $(CARGO_TARGET_DIR)/fuzz/seeds fuzz/seeds.rs
+	$(CARGO_TARGET_DIR)/fuzz/seeds fuzz/corpus
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	  cargo +nightly fuzz run --target-dir $(CARGO_TARGET_DIR)/fuzz $$target -- $(FUZZ_LIMITS) -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
