@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench testnet testnet-down test power-cuts fuzz check fmt
+.PHONY: help system build bench bench-alive testnet testnet-down test power-cuts fuzz check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,9 @@ testnet: build ## Makes a network of four validators and an observer in ./net, a
 
 bench: build ## Runs a network under load and prints what it reaches
 	cargo bench --workspace --bench load
+
+bench-alive: build ## Measures what dead validators cost
+	cargo bench --workspace --bench alive
 
 testnet-down: ## Stops that network
 	@$(NODE) testnet down $(NET)

@@ -12,10 +12,6 @@ use crate::{Replica, mutant::Mutant, replica::Signing};
 
 /// How far above the highest head of the others the key cannot have signed.
 const MARGIN: u64 = 3;
-/// How long a claim that the chain has begun is given to be proved: ten seconds, in ticks. A liar delays a new chain's
-/// start by no more.
-const CLAIM_TICKS: u32 = 20;
-
 /// What such a node has heard since its start.
 #[derive(Clone, Debug, Default)]
 pub struct Abstention {
@@ -49,31 +45,22 @@ impl Abstention {
 
 impl Replica {
     /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight. A claim counts
-    /// once this node holds the certificate itself, so that a liar's boast delays nobody. When a quorum, this node
-    /// included, has no block yet, the chain is new, and there is nothing to contradict.
+    /// once this node holds the certificate itself, so that a liar's boast delays nobody. That nobody has a block yet is
+    /// no exception: this node may have signed for the first one (docs/adr/001).
     pub(crate) fn try_leave_abstention(&mut self) {
         let Signing::Abstaining(abstention) = &self.signing else { return };
         if abstention.resume_at.is_some() {
             return;
         }
         let (set, me) = (&self.now.validators, &self.config.me);
-        let own = set.weight_of(me);
-        let proved: Vec<_> =
-            abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && *id != me).collect();
-        let heard = set.weight_of_all(proved.iter().map(|(id, _)| *id));
-        let highest = proved.iter().map(|(_, head)| **head).max().unwrap_or(self.head_height);
-        let in_time = self.liveness.ticks() < CLAIM_TICKS;
-        let begun = self.head_height > Height::ZERO || (in_time && proved.len() < abstention.heads.len());
-        let resume_at = if !begun && heard + own >= set.quorum() {
-            Height::ZERO
-        } else if self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total()) {
-            let margin = if self.config.breaks(Mutant::ResumesEarly) { 1 } else { MARGIN };
-            Height(highest.0.saturating_add(margin))
-        } else {
+        let proved = || abstention.heads.iter().filter(|(id, head)| **head <= self.head_height && *id != me);
+        let Some(highest) = proved().map(|(_, head)| *head).max() else { return };
+        if set.weight_of_all(proved().map(|(id, _)| id)) < set.quorum() {
             return;
-        };
+        }
+        let margin = if self.config.breaks(Mutant::ResumesEarly) { 1 } else { MARGIN };
         if let Signing::Abstaining(abstention) = &mut self.signing {
-            abstention.resume_at = Some(resume_at);
+            abstention.resume_at = Some(Height(highest.0.saturating_add(margin)));
         }
         self.arm_view_timer();
     }

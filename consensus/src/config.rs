@@ -38,7 +38,7 @@ impl ReplicaConfig {
             min_block_interval: chain.min_block_interval(),
             empty_block_interval: chain.empty_block_interval(),
             #[cfg(feature = "mutants")]
-            mutant: None,
+            mutant: Mutant::active(),
         }
     }
 

@@ -47,6 +47,12 @@ impl Early {
         room
     }
 
+    /// How many messages wait, and roughly how many bytes they take.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.waiting.values().map(Vec::len).sum(), self.bytes.values().sum())
+    }
+
     /// Gives back what waited for `height`, now that it began.
     pub fn take(&mut self, height: Height) -> Vec<(NodeId, Message)> {
         if height < self.height {

@@ -32,10 +32,13 @@
 mod abstention;
 mod config;
 mod early;
+mod footprint;
 mod guard;
 mod interface;
 mod liveness;
 mod mutant;
+#[cfg(feature = "mutants")]
+mod mutations;
 mod proposing;
 mod recovery;
 mod replica;
@@ -48,6 +51,7 @@ mod voting;
 pub use abstention::Abstention;
 pub use config::ReplicaConfig;
 pub use early::Early;
+pub use footprint::Footprint;
 pub use guard::{GuardError, SignGuard};
 pub use interface::{
     Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered, Timer,

@@ -50,9 +50,9 @@ impl Liveness {
         }
     }
 
-    /// Ticks since the start.
-    pub(crate) const fn ticks(&self) -> u32 {
-        self.ticks
+    /// How many neighbours were helped since the last tick.
+    pub(crate) fn helped(&self) -> usize {
+        self.helped.len()
     }
 
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {

@@ -28,8 +28,8 @@ pub enum Mutant {
     NeverWaitsForTime,
     /// Wants later timestamps than the parent's (R5).
     StrictTimestamps,
-    /// Keeps its first lock when there is a higher one (R6).
-    KeepsFirstLock,
+    /// Takes a lower lock for a higher one (R6).
+    LowersLock,
     /// Takes a lock whose block it does not have (R6).
     LocksWithoutBlock,
     /// A quorum is one less (R6, R10).
@@ -96,69 +96,4 @@ pub enum Mutant {
     ForgedCertificates,
     /// Verifies certificates with the set of the height before (R25).
     OldSet,
-}
-
-/// Certificates that prove nothing: of a quorum that is one less, or of votes that are counted for each view or signature.
-#[cfg(feature = "mutants")]
-pub(crate) fn miscount(
-    config: &crate::ReplicaConfig,
-    votes: &crate::votes::Votes,
-    vote: quorate_types::Vote,
-    set: &quorate_types::ValidatorSet,
-) -> Option<quorate_types::QuorumCertificate> {
-    let (needed, any_view) = match config.mutant? {
-        Mutant::QuorumMinusOne => (set.quorum() - 1, false),
-        Mutant::CountsDuplicates => (set.quorum().div_ceil(2), false),
-        Mutant::MixesViews => (set.quorum(), true),
-        _ => return None,
-    };
-    let same = |it: &&quorate_types::Signed<quorate_types::Vote>| {
-        let it = it.statement;
-        it == vote || (any_view && quorate_types::Vote { view: vote.view, ..it } == vote)
-    };
-    let cast = votes.all().filter(same).map(|it| (set.index_of(&it.signer), it.signature));
-    let cast: std::collections::BTreeMap<_, _> =
-        cast.filter_map(|(index, signature)| Some((index?, signature))).collect();
-    let weight: u64 = cast.keys().map(|index| set.members()[*index].weight).sum();
-    let mut signers = vec![0_u8; cast.last_key_value()?.0 / 8 + 1];
-    cast.keys().for_each(|index| signers[index / 8] |= 1 << (index % 8));
-    let signatures = cast.into_values().collect();
-    (weight >= needed).then_some(quorate_types::QuorumCertificate { vote, signers, signatures })
-}
-
-/// What stands for a block that is not there.
-#[cfg(feature = "mutants")]
-pub(crate) fn no_block() -> std::sync::Arc<quorate_types::Block> {
-    std::sync::Arc::new(quorate_types::Block::new(quorate_types::Header::default(), Vec::new()))
-}
-
-/// The next leader offers a block on one that is locked and may never be decided.
-#[cfg(feature = "mutants")]
-pub(crate) fn sign_ahead(replica: &mut crate::Replica) {
-    use quorate_types::{Block, Proposal, Propose, View};
-
-    /// Where it notes that it did.
-    const DONE: View = View(u64::MAX);
-    let Some((_, locked)) = &replica.now.prepared else { return };
-    let height = replica.now.height.next();
-    let leads = replica.now.validators.leader(height, View::ZERO).key == replica.config.me;
-    let done = replica.now.own.proposed.contains_key(&DONE);
-    if !replica.config.breaks(Mutant::SignsAhead) || !leads || done || !replica.may_sign() {
-        return;
-    }
-    let header =
-        quorate_types::Header { number: height.0, parent_hash: locked.hash(), ..locked.header().clone() };
-    let block = Block::new(header.clone(), Vec::new());
-    let body_hash = Proposal::body_hash(&[]);
-    let propose = Propose { height, view: View::ZERO, block_hash: block.hash(), body_hash };
-    let proposal = crate::UnsignedProposal {
-        propose,
-        header,
-        transaction_hashes: Vec::new(),
-        prefilled: Vec::new(),
-        justification: None,
-    };
-    replica.now.own.proposed.insert(DONE, propose.block_hash);
-    let statements = vec![crate::Unsigned::Proposal(Box::new(proposal))];
-    replica.emit(crate::Effect::Vote(crate::VoteBatch { height, statements, prepared: None }));
 }

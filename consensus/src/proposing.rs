@@ -32,7 +32,7 @@ impl Replica {
             && self.may_sign()
             && view >= self.now.abandoned_below
             && self.now.decided.is_none()
-            && (!self.now.own.proposed.contains_key(&view) || self.config.breaks(Mutant::ProposesAgain))
+            && !self.now.own.proposed.contains_key(&view)
             && self.now.building.is_none_or(|plan| plan.view != view);
         if !due {
             return;

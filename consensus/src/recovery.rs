@@ -32,7 +32,9 @@ impl Replica {
         let slot = match &message {
             Message::Proposal(proposal) => {
                 let propose = proposal.propose.statement;
-                self.now.own.proposed.insert(propose.view, propose.block_hash);
+                if !self.config.breaks(Mutant::ProposesAgain) {
+                    self.now.own.proposed.insert(propose.view, propose.block_hash);
+                }
                 self.now.keep_proposal(proposal.clone());
                 if !matches!(self.now.blocks.get(&propose.block_hash), Some(BlockState::Valid(_))) {
                     self.check_block(propose.block_hash, BlockSource::Proposal(proposal.clone()), false);

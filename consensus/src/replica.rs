@@ -151,7 +151,7 @@ impl Replica {
         self.try_prepare();
         self.try_commit();
         #[cfg(feature = "mutants")]
-        crate::mutant::sign_ahead(self);
+        crate::mutations::sign_ahead(self);
         self.try_decide();
     }
 

@@ -29,7 +29,8 @@ impl Replica {
         let (height, view) = (self.now.height, self.now.view);
         let proposed = self.now.proposals.contains_key(&view);
         let due = if view == View::ZERO {
-            self.is_block_due() || (proposed && !self.config.breaks(Mutant::OwnWorkOnly))
+            let others = self.is_block_due() || proposed;
+            if self.config.breaks(Mutant::OwnWorkOnly) { self.work } else { others }
         } else if self.config.breaks(Mutant::ViewsRunAway) {
             true
         } else {

@@ -91,6 +91,11 @@ impl VoteBook {
         }
     }
 
+    /// How many votes are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.prevotes.0.values().chain(self.commits.0.values()).map(BTreeMap::len).sum()
+    }
+
     /// Who voted in `view` or above, in either phase.
     pub(crate) fn voters_from(&self, view: View) -> impl Iterator<Item = &NodeId> {
         let later = move |(_, slots): &(&NodeId, &BTreeMap<View, Signed<Vote>>)| {

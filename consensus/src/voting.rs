@@ -21,6 +21,10 @@ impl Replica {
             if first.propose.statement != propose {
                 let evidence = Evidence::Proposals(first.propose, proposal.propose);
                 self.report(evidence);
+                if self.config.breaks(Mutant::PrevotesAgain) {
+                    self.now.keep_proposal(proposal.clone());
+                    self.check_proposal(proposal);
+                }
             }
             return false;
         }
@@ -160,7 +164,7 @@ impl Replica {
             Phase::Commit => &self.now.votes.commits,
         };
         #[cfg(feature = "mutants")]
-        if let Some(broken) = crate::mutant::miscount(&self.config, votes, vote, &self.now.validators) {
+        if let Some(broken) = crate::mutations::miscount(&self.config, votes, vote, &self.now.validators) {
             return Some(broken);
         }
         votes.certificate(vote, &self.now.validators)
@@ -171,7 +175,8 @@ impl Replica {
     pub(crate) fn learn_lock(&mut self, certificate: Option<PrepareCertificate>) {
         let Some(certificate) = certificate else { return };
         let kept = |own: &PrepareCertificate| {
-            own.view() >= certificate.view() || self.config.breaks(Mutant::KeepsFirstLock)
+            own.view() >= certificate.view()
+                && !(self.config.breaks(Mutant::LowersLock) && own.view() > certificate.view())
         };
         if self.now.prepared.as_ref().is_some_and(|(own, _)| kept(own)) {
             return;
@@ -183,7 +188,7 @@ impl Replica {
             }
             #[cfg(feature = "mutants")]
             None if self.config.breaks(Mutant::LocksWithoutBlock) => {
-                self.now.prepared = Some((certificate, crate::mutant::no_block()));
+                self.now.prepared = Some((certificate, crate::mutations::no_block()));
                 self.now.prepared_logged = false;
             }
             None => self.fetch_from_signers(&certificate),

@@ -13,10 +13,9 @@ use jsonrpsee::{
 };
 use quorate_tests::{
     cluster::Cluster,
-    wallet::{Wallet, counter_code, receipt, send},
+    wallet::{Wallet, counter_code, included, receipt, send},
 };
 use quorate_types::{Address, B256, Bytes, U256};
-use serde_json::Value;
 
 const ACCOUNTS: u32 = 200;
 const TRANSFERS: usize = 20_000;
@@ -56,9 +55,7 @@ async fn idle_latency(client: &HttpClient) {
         let raw = alice.transfer(sink, 1);
         let sent = Instant::now();
         let hash = send(client, &raw).await;
-        while missing(client, hash).await {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        included(client, hash).await;
         latency.record(u64::try_from(sent.elapsed().as_micros()).expect("short")).expect("it resizes");
     }
     let ms = |quantile| Duration::from_micros(latency.value_at_quantile(quantile));
@@ -75,11 +72,6 @@ async fn idle_load(cluster: &Cluster) {
         let resident = cluster.resident_bytes(index) >> 20;
         println!("node {index}, idle: {share:.1} % of a core, {resident} MiB resident");
     }
-}
-
-async fn missing(client: &HttpClient, hash: B256) -> bool {
-    let found: Result<Value, _> = client.request("eth_getTransactionReceipt", rpc_params![hash]).await;
-    found.is_ok_and(|receipt| receipt.is_null())
 }
 
 async fn fund(client: &HttpClient) -> Vec<Wallet> {

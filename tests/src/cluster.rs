@@ -64,13 +64,18 @@ impl Cluster {
 
     /// Makes a network without starting it.
     pub fn create(validators: usize) -> Self {
+        Self::create_with(validators, &[])
+    }
+
+    /// The same, with further options of `testnet new`.
+    pub fn create_with(validators: usize, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let base_port = free_ports();
         let names = (0..validators).map(|i| format!("node{i}")).chain(["observer0".to_owned()]).collect();
         let cluster = Self { folder, base_port, names };
         let mut command = Command::new(node_binary());
         command.args(["testnet", "new", "--out"]).arg(cluster.net());
-        command.args(["--validators", &validators.to_string(), "--observers", "1"]);
+        command.args(["--validators", &validators.to_string(), "--observers", "1"]).args(options);
         for (flag, offset) in [("--rpc-port", 0), ("--ops-port", 10), ("--p2p-port", 20)] {
             command.args([flag, &(base_port + offset).to_string()]);
         }

@@ -1,5 +1,7 @@
 //! A wallet as SDKs are: alloy signs, JSON-RPC carries.
 
+use std::time::Duration;
+
 use alloy_consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4844};
 use alloy_eips::Encodable2718;
 use alloy_signer::SignerSync;
@@ -103,6 +105,17 @@ pub async fn receipt(client: &HttpClient, hash: B256) -> Value {
     })
     .await;
     found
+}
+
+/// Waits for a transaction's block as closely as a measurement needs.
+pub async fn included(client: &HttpClient, hash: B256) {
+    let missing = async || {
+        let found: Result<Value, _> = client.request("eth_getTransactionReceipt", rpc_params![hash]).await;
+        found.is_ok_and(|receipt| receipt.is_null())
+    };
+    while missing().await {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// The balance at the head.

@@ -19,7 +19,7 @@ fn proposed(net: &Net, block: &Block, justification: Justification) -> Message {
 
 /// faults.md, newview-unchecked: a forged new-view is accepted (FISCO audit).
 #[test]
-fn newview_unchecked_parts_do_not_pass() {
+pub fn newview_unchecked_parts_do_not_pass() {
     let net = Net::of(4);
     let (block, other) = (net.block(0), net.block(1));
     let lock = net.lock(1, &block, &[0, 1, 2]);
@@ -46,7 +46,7 @@ fn newview_unchecked_parts_do_not_pass() {
 
 /// faults.md, newview-unchecked: each signature in it counts.
 #[test]
-fn newview_unchecked_signatures_do_not_pass() {
+pub fn newview_unchecked_signatures_do_not_pass() {
     let net = Net::of(4);
     let block = net.block(0);
     let change = ViewChange { height: HEIGHT, view: View(2), prepared: None };
@@ -66,7 +66,7 @@ fn newview_unchecked_signatures_do_not_pass() {
 
 /// A wish must prove its lock, and cannot be locked in the view that it wishes for.
 #[test]
-fn a_wish_proves_its_lock() {
+pub fn a_wish_proves_its_lock() {
     let net = Net::of(4);
     let block = net.block(0);
     let lock = net.lock(1, &block, &[0, 1, 2]);
@@ -82,7 +82,7 @@ fn a_wish_proves_its_lock() {
 
 /// faults.md, body-not-bound: the signed hash did not bind the transactions (FISCO audit, critical).
 #[test]
-fn body_not_bound_to_the_signature_does_not_pass() {
+pub fn body_not_bound_to_the_signature_does_not_pass() {
     let net = Net::of(4);
     let good = net.proposal(0, &net.block(0), None);
     let with = |change: &dyn Fn(&mut Proposal)| {
@@ -103,7 +103,7 @@ fn body_not_bound_to_the_signature_does_not_pass() {
 /// faults.md, unsigned-empty-block: an empty block without proof was taken (FISCO). And one with other transactions
 /// than its header's must not pass as the decided one.
 #[test]
-fn unsigned_empty_blocks_and_other_bodies_do_not_pass() {
+pub fn unsigned_empty_blocks_and_other_bodies_do_not_pass() {
     let net = Net::of(4);
     let (block, other) = (net.block(0), net.block(1));
     let certificate = net.proof(0, &block, &[0, 1, 2]);
@@ -123,7 +123,7 @@ fn unsigned_empty_blocks_and_other_bodies_do_not_pass() {
 
 /// faults.md, type-confusion: a prevote is no commit (FISCO audit).
 #[test]
-fn type_confusion_is_a_bad_signature() {
+pub fn type_confusion_is_a_bad_signature() {
     let net = Net::of(4);
     let Message::Vote(mut vote) = net.vote(1, Phase::Prevote, 0, &net.block(0)) else { unreachable!() };
     vote.statement.phase = Phase::Commit;

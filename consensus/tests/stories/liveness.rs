@@ -9,7 +9,7 @@ const VIEW_0: Timer = Timer::View(HEIGHT, View(0));
 
 /// faults.md, empty-interval: frozen transactions, starvation (GoQuorum #1630, Besu #10917).
 #[test]
-fn empty_interval_the_chain_rests_until_there_is_work() {
+pub fn empty_interval_the_chain_rests_until_there_is_work() {
     let mut leader = Node::with(Net::of(4), 1, quorate_consensus::Trust::Full);
     let effects = leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)));
     assert!(!has(&effects, |it| matches!(it, Effect::Build(_))) && !sets(&effects, VIEW_0));
@@ -21,9 +21,18 @@ fn empty_interval_the_chain_rests_until_there_is_work() {
     assert!(has(&effects, |it| matches!(it, Effect::CancelTimer(timer) if *timer == VIEW_0)));
 }
 
+/// R1: the leader waits for the interval, however much there is to do.
+#[test]
+pub fn blocks_keep_their_distance() {
+    let builds = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Build(_)));
+    let mut leader = Node::with(Net::of(4), 1, quorate_consensus::Trust::Full);
+    assert!(!builds(&leader.feed(Input::Work(true))));
+    assert!(builds(&leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)))));
+}
+
 /// faults.md, lone-transaction: in one node's pool only; that node alone times out for ever (own study).
 #[test]
-fn lone_transaction_is_shared_until_it_is_in_a_block() {
+pub fn lone_transaction_is_shared_until_it_is_in_a_block() {
     let shares = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::ShareWork));
     let mut node = Node::started();
     assert!(sets(&node.feed(Input::Work(true)), Timer::HalfView(HEIGHT)));
@@ -38,7 +47,7 @@ fn lone_transaction_is_shared_until_it_is_in_a_block() {
 
 /// faults.md, dead-leader-tax: one dead validator slows every n-th block by a full timeout (Besu #6398).
 #[test]
-fn dead_leader_tax_is_paid_once() {
+pub fn dead_leader_tax_is_paid_once() {
     let mut node = Node::started();
     for _ in 0..4 {
         node.feed(Input::Timer(Timer::Tick));
@@ -52,7 +61,7 @@ fn dead_leader_tax_is_paid_once() {
 }
 
 #[test]
-fn dead_leader_tax_is_not_levied_on_a_leader_that_others_hear() {
+pub fn dead_leader_tax_is_not_levied_on_a_leader_that_others_hear() {
     let mut node = Node::started();
     for second in 1..6 {
         node.feed(Input::Timer(Timer::Tick));
@@ -71,7 +80,7 @@ fn dead_leader_tax_is_not_levied_on_a_leader_that_others_hear() {
 
 /// R19: a liar that names many low heights gets one block for all of them.
 #[test]
-fn a_neighbour_behind_is_helped_once_a_tick() {
+pub fn a_neighbour_behind_is_helped_once_a_tick() {
     let mut node = Node::started();
     let from = node.net.id(2);
     let helped = |node: &mut Node, height: u64| {
@@ -86,7 +95,7 @@ fn a_neighbour_behind_is_helped_once_a_tick() {
 
 /// faults.md, link-cut-and-one-down (own study): a neighbour that lost the first copy gets what is sent again.
 #[test]
-fn link_cut_what_is_sent_again_is_passed_on_again() {
+pub fn link_cut_what_is_sent_again_is_passed_on_again() {
     let mut node = Node::started();
     let vote = node.net.vote(2, Phase::Prevote, 0, &node.net.block(0));
     let relays = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Relay { .. }));

@@ -185,6 +185,8 @@ impl Node {
             base_timeout: BASE,
             min_block_interval: Duration::from_millis(50),
             empty_block_interval: None,
+            #[cfg(feature = "mutants")]
+            mutant: quorate_consensus::Mutant::active(),
         };
         let mut guard = SignGuard::default();
         recovered.records.values().flat_map(|it| &it.messages).for_each(|it| guard.remember(it));

@@ -7,7 +7,7 @@ use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, statements, votes
 
 /// faults.md, restart-runaway-timers: timers doubled for ever while two of four were down (Besu #7642, Edge #185).
 #[test]
-fn restart_runaway_timers_need_a_quorum() {
+pub fn restart_runaway_timers_need_a_quorum() {
     let mut node = Node::started();
     node.feed(Input::Work(true));
     node.times_out(0);
@@ -21,7 +21,7 @@ fn restart_runaway_timers_need_a_quorum() {
 
 /// faults.md, liar-high-view: one node sends a huge view, and all follow (FISCO #2206, #2211).
 #[test]
-fn liar_high_view_moves_nobody() {
+pub fn liar_high_view_moves_nobody() {
     let mut node = Node::started();
     for view in [1, 1_000, u64::MAX] {
         assert!(statements(&node.hears(node.net.wished(3, view, None))).is_empty());
@@ -34,7 +34,7 @@ fn liar_high_view_moves_nobody() {
 
 /// R12: who asked for a higher view votes in no lower one.
 #[test]
-fn no_vote_after_giving_up() {
+pub fn no_vote_after_giving_up() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.hears(node.net.proposed(0, &block, None));
@@ -47,7 +47,7 @@ fn no_vote_after_giving_up() {
 
 /// R11: the wish carries the lock.
 #[test]
-fn a_wish_names_the_lock() {
+pub fn a_wish_names_the_lock() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -59,7 +59,7 @@ fn a_wish_names_the_lock() {
 
 /// faults.md, prepared-then-lost: a prepared block must be decided views later (Besu #3785, #6613).
 #[test]
-fn prepared_then_lost_is_proposed_again() {
+pub fn prepared_then_lost_is_proposed_again() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.hears(node.net.proposed(0, &block, None));
@@ -75,10 +75,31 @@ fn prepared_then_lost_is_proposed_again() {
     assert_eq!((proposed[0].view, proposed[0].block_hash), (View(3), block.hash()));
 }
 
+/// R6: of two locks the higher one stays, whichever comes last.
+#[test]
+pub fn a_lower_lock_does_not_replace_a_higher_one() {
+    let mut node = Node::started();
+    let (old, new) = (node.net.block(0), node.net.block(1));
+    node.hears(node.net.proposed(0, &old, None));
+    node.executes(&old);
+    let quorum = [1, 2, 3];
+    let wishes = quorum.map(|who| node.net.wish(who, 1, None));
+    node.hears(node.net.proposed(1, &new, Some(node.net.justify(&wishes))));
+    node.executes(&new);
+    node.hears(node.net.wished(1, 2, Some(&node.net.lock(1, &new, &quorum))));
+    node.hears(node.net.wished(3, 2, Some(&node.net.lock(0, &old, &quorum))));
+    let wishes = wishes_of(&node.times_out(2));
+    assert_eq!(wishes, [Some(Prepared { view: View(1), block_hash: new.hash() })]);
+}
+
+fn wishes_of(effects: &[Effect]) -> Vec<Option<Prepared>> {
+    wishes(effects).into_iter().map(|it| it.prepared).collect()
+}
+
 /// R3: a leader that lacks the body of the lock asks those who are locked on it, and does without them when a quorum
 /// does not carry it.
 #[test]
-fn a_lock_without_its_body_is_fetched_or_left_out() {
+pub fn a_lock_without_its_body_is_fetched_or_left_out() {
     let mut node = Node::started();
     let block = node.net.block(0);
     let lock = node.net.lock(0, &block, &[0, 1, 2]);
@@ -103,7 +124,7 @@ fn a_lock_without_its_body_is_fetched_or_left_out() {
 
 /// faults.md, slow-execution: a block takes longer than the timer, and so does each one after it.
 #[test]
-fn slow_execution_holds_the_timer_back_within_bounds() {
+pub fn slow_execution_holds_the_timer_back_within_bounds() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.hears(node.net.proposed(0, &block, None));
@@ -120,7 +141,7 @@ fn slow_execution_holds_the_timer_back_within_bounds() {
 
 /// faults.md, slow-execution: the leaders of later views make smaller blocks.
 #[test]
-fn slow_execution_shrinks_fresh_blocks() {
+pub fn slow_execution_shrinks_fresh_blocks() {
     let mut node = Node::started();
     node.hears(node.net.wished(1, 3, None));
     // With the second it jumps, and its own wish is the third. Member 0 leads view 3.
@@ -135,7 +156,7 @@ fn slow_execution_shrinks_fresh_blocks() {
 /// R15: a vote shows as well as a wish in which view its signer is. The leader's proposal, by which it came there, may be
 /// lost in a restart together with the leader.
 #[test]
-fn a_vote_shows_the_view_of_its_signer() {
+pub fn a_vote_shows_the_view_of_its_signer() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.hears(node.net.wished(1, 1, None));

@@ -8,7 +8,7 @@ use crate::support::{HEIGHT, Node, has, position, statements, votes};
 const ROOTS: Roots = Roots { state: B256::repeat_byte(9), receipts: B256::ZERO };
 
 #[test]
-fn a_block_goes_from_proposal_to_decision() {
+pub fn a_block_goes_from_proposal_to_decision() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -24,7 +24,7 @@ fn a_block_goes_from_proposal_to_decision() {
 
 /// R8: certificate, body and commit go to disk as one frame.
 #[test]
-fn the_lock_goes_to_disk_with_the_commit() {
+pub fn the_lock_goes_to_disk_with_the_commit() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -40,7 +40,7 @@ fn the_lock_goes_to_disk_with_the_commit() {
 
 /// faults.md, duplicate-signers: one signature three times passes as a quorum (FISCO, Besu #1671, #989).
 #[test]
-fn duplicate_signers_decide_nothing() {
+pub fn duplicate_signers_decide_nothing() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -52,7 +52,7 @@ fn duplicate_signers_decide_nothing() {
 
 /// R10: a quorum of commits decides in whatever view it was cast, also one that this node has left.
 #[test]
-fn commits_of_an_older_view_decide() {
+pub fn commits_of_an_older_view_decide() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -66,7 +66,7 @@ fn commits_of_an_older_view_decide() {
 
 /// faults.md, timeout-during-commit: the timer fires between the quorum and the slow write (Besu #1734).
 #[test]
-fn timeout_during_commit_changes_nothing() {
+pub fn timeout_during_commit_changes_nothing() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -80,7 +80,7 @@ fn timeout_during_commit_changes_nothing() {
 
 /// R9: the commit of a height waits until the record of the one below is synced; its prevote does not.
 #[test]
-fn a_commit_waits_for_the_disk() {
+pub fn a_commit_waits_for_the_disk() {
     let mut node = Node::started();
     let first = node.net.block(0);
     node.prevotes(&first);
@@ -100,7 +100,7 @@ fn a_commit_waits_for_the_disk() {
 
 /// R20: frames more than two heights above the head are taken for those of a lost database, so there are none.
 #[test]
-fn nothing_is_signed_two_blocks_above_the_disk() {
+pub fn nothing_is_signed_two_blocks_above_the_disk() {
     let mut node = Node::started();
     let mut head = node.net.head();
     for _ in 0..2 {
@@ -117,7 +117,7 @@ fn nothing_is_signed_two_blocks_above_the_disk() {
 }
 
 #[test]
-fn two_proposals_in_one_view_are_evidence_and_the_first_stays() {
+pub fn two_proposals_in_one_view_are_evidence_and_the_first_stays() {
     let mut node = Node::started();
     let (first, second) = (node.net.block(0), node.net.block(1));
     node.hears(node.net.proposed(0, &first, None));
@@ -129,7 +129,7 @@ fn two_proposals_in_one_view_are_evidence_and_the_first_stays() {
 
 /// faults.md, reproposal-too-old: the time check refuses every proposal after an outage (FISCO #4123).
 #[test]
-fn reproposal_too_old_is_not_measured_by_the_clock() {
+pub fn reproposal_too_old_is_not_measured_by_the_clock() {
     let mut node = Node::started();
     let block = node.net.block(0);
     let fresh = |effects: &[Effect]| {
@@ -148,7 +148,7 @@ fn reproposal_too_old_is_not_measured_by_the_clock() {
 
 /// faults.md, silent-divergence: nodes execute differently, and nothing is ever said (FISCO #5528).
 #[test]
-fn silent_divergence_is_said_in_either_order() {
+pub fn silent_divergence_is_said_in_either_order() {
     let diverged = |effects: &[Effect]| {
         has(
             effects,
@@ -171,7 +171,7 @@ fn silent_divergence_is_said_in_either_order() {
 }
 
 #[test]
-fn two_that_compute_other_roots_raise_the_alarm_everywhere() {
+pub fn two_that_compute_other_roots_raise_the_alarm_everywhere() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);
@@ -183,7 +183,7 @@ fn two_that_compute_other_roots_raise_the_alarm_everywhere() {
 
 /// R23: the key runs twice.
 #[test]
-fn a_foreign_signature_ends_all_signing() {
+pub fn a_foreign_signature_ends_all_signing() {
     let mut node = Node::started();
     let (block, other) = (node.net.block(0), node.net.block(1));
     node.prevotes(&block);
@@ -196,7 +196,7 @@ fn a_foreign_signature_ends_all_signing() {
 
 /// faults.md, flood: far views from one liar cost nobody else's votes.
 #[test]
-fn flood_of_far_views_fills_the_liars_slots_alone() {
+pub fn flood_of_far_views_fills_the_liars_slots_alone() {
     let mut node = Node::started();
     let block = node.net.block(0);
     node.prevotes(&block);

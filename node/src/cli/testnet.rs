@@ -57,6 +57,9 @@ pub(super) struct NewArgs {
     /// The least time between two blocks, such as 50ms or 1s.
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     block_interval: Duration,
+    /// The time after which a block comes without any transaction, such as 5s; 0s: never.
+    #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
+    empty_block_interval: Duration,
     /// Further accounts of block 0, in geth's form.
     #[arg(long, value_name = "FILE")]
     alloc: Option<PathBuf>,
@@ -85,6 +88,7 @@ impl From<&NewArgs> for Options {
             observers: args.observers,
             chain_id: args.chain_id,
             block_interval: args.block_interval,
+            empty_block_interval: args.empty_block_interval,
             alloc: args.alloc.clone(),
             rpc_port: args.rpc_port,
             ops_port: args.ops_port,

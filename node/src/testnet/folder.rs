@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use eyre::WrapErr as _;
@@ -143,10 +143,16 @@ fn genesis(
     let fee_recipient: Address = accounts[0].address;
     let validators = plan.members.iter().zip(nodes).filter(|(member, _)| member.validator);
     let validators = validators.map(|(_, node)| GenesisValidator { key: *node, weight: 1, fee_recipient });
-    let min_block_interval_ms = u64::try_from(options.block_interval.as_millis())
-        .map_err(|_| Failure::new(Exit::Usage, "--block-interval is longer than the world is old"))?;
+    let milliseconds = |interval: Duration| {
+        u64::try_from(interval.as_millis())
+            .map_err(|_| Failure::new(Exit::Usage, "an interval is longer than the world is old"))
+    };
     let genesis = Genesis {
-        config: ChainConfig { min_block_interval_ms, ..ChainConfig::new(options.chain_id) },
+        config: ChainConfig {
+            min_block_interval_ms: milliseconds(options.block_interval)?,
+            empty_block_interval_ms: milliseconds(options.empty_block_interval)?,
+            ..ChainConfig::new(options.chain_id)
+        },
         timestamp: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs(),
         validators: validators.collect(),
         alloc: accounts::alloc(accounts, options.alloc.as_deref())?,

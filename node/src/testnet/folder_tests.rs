@@ -99,6 +99,7 @@ fn the_genesis_says_what_was_asked_for() {
         options.validators = 1;
         options.observers = 0;
         options.block_interval = std::time::Duration::from_secs(2);
+        options.empty_block_interval = std::time::Duration::from_secs(9);
         options.alloc = Some(alloc.clone());
     });
     let created = created.expect("created");
@@ -106,6 +107,7 @@ fn the_genesis_says_what_was_asked_for() {
     let genesis = Genesis::from_json(&text).expect("sound");
     assert_eq!(genesis.domain().expect("sound"), created.genesis.domain().expect("sound"));
     assert_eq!((genesis.config.chain_id, genesis.config.min_block_interval_ms), (7, 2000));
+    assert_eq!(genesis.config.empty_block_interval_ms, 9000);
     assert_eq!((genesis.validators.len(), genesis.alloc.len()), (1, 11));
     assert_eq!(genesis.validators[0].fee_recipient, created.accounts[0].address);
     assert_eq!(genesis.config.fork_at(Height(0)), quorate_types::Fork::Osaka);

@@ -32,6 +32,8 @@ pub struct Options {
     pub chain_id: u64,
     /// The least time between two blocks.
     pub block_interval: Duration,
+    /// The time after which a block comes without any transaction; zero: never.
+    pub empty_block_interval: Duration,
     /// Further accounts of block 0: a file with geth's `alloc`, or a geth genesis that has one.
     pub alloc: Option<PathBuf>,
     /// Node i answers clients at this port + i.
@@ -186,6 +188,7 @@ pub(super) mod tests {
             observers: 1,
             chain_id: 20200,
             block_interval: Duration::from_millis(50),
+            empty_block_interval: Duration::ZERO,
             alloc: None,
             rpc_port: 20200,
             ops_port: 20300,

@@ -25,13 +25,17 @@ pub(super) fn readme(plan: &Plan, genesis: &Genesis, accounts: &[DevelopmentAcco
         .collect();
     let rpc = plan.members[0].config.rpc.listen[0].port();
     let (chain_id, interval) = (genesis.config.chain_id, genesis.config.min_block_interval_ms);
+    let empty = match genesis.config.empty_block_interval_ms {
+        0 => "no empty blocks".to_owned(),
+        interval => format!("an empty one after {interval} ms without work"),
+    };
     let keys: String =
         accounts.iter().map(|it| format!("| {} | {} |\n", it.address, it.private_key)).collect();
     let (from, to) = (&accounts[0].private_key, accounts[1].address);
     format!(
         r#"# A Quorate network
 
-Chain id {chain_id}, at least {interval} ms between two blocks, no empty blocks.
+Chain id {chain_id}, at least {interval} ms between two blocks, {empty}.
 
 | node | role | clients (JSON-RPC, WebSocket, /health) | operators (/metrics, /readyz) | other nodes |
 |---|---|---|---|---|

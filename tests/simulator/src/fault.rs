@@ -20,12 +20,42 @@ pub enum Fault {
     },
     /// The data folder of a stopped node is deleted.
     Wipe(usize),
+    /// The vote log of a stopped node is deleted, its blocks are not.
+    LoseLog(usize),
+    /// Bytes rot in the vote log of a stopped node, not in its last frame: that would look like a torn write.
+    DamageLog {
+        /// Whose.
+        node: usize,
+        /// Where, drawn.
+        chance: u64,
+    },
+    /// The blocks of a stopped node are replaced by a copy that is so many heights older, its log is not.
+    RestoreCopy {
+        /// Whose.
+        node: usize,
+        /// How many heights are missing.
+        back: u64,
+    },
     /// A disk is almost full, or has room again.
     DiskFull {
         /// Whose.
         node: usize,
         /// Which of both.
         full: bool,
+    },
+    /// Nothing can be executed, or again.
+    ExecutionFails {
+        /// Where.
+        node: usize,
+        /// Which of both.
+        fails: bool,
+    },
+    /// A clock jumps.
+    Clock {
+        /// Whose.
+        node: usize,
+        /// How far it is ahead from now on, seconds; negative: behind.
+        off_s: i64,
     },
     /// Every link between nodes of different sides is cut.
     Partition(Vec<bool>),
@@ -42,6 +72,47 @@ pub enum Fault {
     Weather(Weather),
     /// A client sends a transaction to this node alone.
     Inject(usize),
+    /// An administrator gives a node another weight through a transaction: 0 removes it, an observer joins.
+    SetWeight {
+        /// Whose.
+        member: usize,
+        /// The weight.
+        weight: u64,
+        /// Who gets the transaction.
+        client: usize,
+    },
+    /// The same, drawn, as long as the set tolerates those of its members that are not to be relied upon.
+    ChangeSet {
+        /// Which change.
+        chance: u64,
+        /// Who gets the transaction.
+        client: usize,
+    },
+}
+
+impl Fault {
+    /// How the report calls it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "starts",
+            Self::Crash { death: Death::Killed, .. } => "processes killed",
+            Self::Crash { death: Death::PowerCut, .. } => "power cuts",
+            Self::Crash { death: Death::TornPowerCut, .. } => "power cuts with torn writes",
+            Self::Wipe(_) => "data folders deleted",
+            Self::LoseLog(_) => "vote logs deleted",
+            Self::DamageLog { .. } => "vote logs damaged",
+            Self::RestoreCopy { .. } => "databases that went back",
+            Self::DiskFull { .. } => "disks full or emptied",
+            Self::ExecutionFails { .. } => "executions broken or mended",
+            Self::Clock { .. } => "clocks set",
+            Self::Partition(_) => "partitions",
+            Self::Cut { .. } => "links cut",
+            Self::Mend => "links mended",
+            Self::Weather(_) => "changes of weather",
+            Self::Inject(_) => "transactions",
+            Self::SetWeight { .. } | Self::ChangeSet { .. } => "set changes asked for",
+        }
+    }
 }
 
 /// Faults with the times at which they happen.

@@ -46,6 +46,8 @@ mod pool;
 mod queue;
 mod run;
 mod scenario;
+mod tally;
+mod wire;
 mod world;
 
 pub use cluster::{BASE_TIMEOUT, Cluster, ClusterConfig};
@@ -55,6 +57,8 @@ pub use keys::Keys;
 pub use liar::Habit;
 pub use network::Weather;
 pub use oracle::Violation;
+pub use quorate_consensus::Mutant;
 pub use run::{Outcome, Setup, run};
 pub use scenario::Scenario;
+pub use tally::Tally;
 pub use world::Pace;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use quorate_types::{B256, Block, Bytes, CommitCertificate, Height, Message, Phase};
 
+use crate::wire::Frame;
+
 /// One packet.
 #[derive(Clone, Debug)]
 pub(crate) enum Packet {
@@ -21,6 +23,8 @@ pub(crate) enum Packet {
     GetBlocks(Height),
     /// Some of them.
     Blocks(Arc<Vec<DecidedBlock>>),
+    /// Bytes, of which the receiver must make something.
+    Frame(Frame),
 }
 
 /// A block with its proof.
@@ -40,6 +44,7 @@ impl Packet {
             Self::Body(block) => format!("body {}", short(&block.hash())),
             Self::GetBlocks(height) => format!("get blocks from h{height}"),
             Self::Blocks(blocks) => format!("{} decided blocks", blocks.len()),
+            Self::Frame(frame) => format!("{} bytes of {:?}", frame.bytes.len(), frame.stream),
         }
     }
 }

@@ -32,6 +32,17 @@ impl Pool {
         self.0.iter().take(count).map(|(_, raw)| raw.clone()).collect()
     }
 
+    /// The oldest ones that take no more than so many bytes together, one at least.
+    pub(crate) fn oldest_within(&self, bytes: usize) -> Vec<Bytes> {
+        let mut left = bytes;
+        let fits = |(index, raw): &(usize, &Bytes)| {
+            let rest = left.checked_sub(raw.len());
+            left = rest.unwrap_or(0);
+            rest.is_some() || *index == 0
+        };
+        self.0.iter().map(|(_, raw)| raw).enumerate().take_while(fits).map(|(_, raw)| raw.clone()).collect()
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

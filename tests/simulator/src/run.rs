@@ -7,15 +7,19 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    Cluster, ClusterConfig, Death, Keys, Scenario, Violation, cluster::BASE_TIMEOUT, fault::Fault,
-    network::between, scenario::Ending,
+    Cluster, ClusterConfig, Death, Keys, Scenario, Tally, Violation, cluster::BASE_TIMEOUT, fault::Fault,
+    network::between, scenario::Plan,
 };
 
 /// How many blocks must come once everything is well again.
 const BLOCKS_AFTER: u64 = 3;
 /// In how many base timeouts they must come: the timers of the views that the faults led to must run out first.
 const PATIENCE_TIMEOUTS: u32 = 150;
-/// Between two transactions after the faults.
+/// How many transactions' execution time comes on top of that.
+const PATIENCE_TRANSACTIONS: u32 = 300;
+/// One seed in so many runs with real keys, and with them real bytes on links and disks.
+const REAL_EVERY: u64 = 100;
+/// Between two transactions after the faults, beside twice what one takes to execute.
 const CLIENT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(400));
 
 /// What to run.
@@ -27,8 +31,8 @@ pub struct Setup {
     pub byzantine: Option<usize>,
     /// The mixture of faults.
     pub scenario: Scenario,
-    /// The kind of signatures.
-    pub keys: Keys,
+    /// The kind of signatures and bytes; `None`: one seed in a hundred is [`Keys::Real`].
+    pub keys: Option<Keys>,
     /// Whether to write down what happens.
     pub trace: bool,
 }
@@ -48,6 +52,8 @@ pub struct Outcome {
     pub time: Duration,
     /// Virtual time from the end of the faults to the third block after it, at the last node.
     pub recovery: Duration,
+    /// What happened how often.
+    pub tally: Tally,
     /// What was written down.
     pub trace: Vec<String>,
 }
@@ -57,23 +63,30 @@ pub struct Outcome {
 pub fn run(seed: u64, setup: &Setup) -> Outcome {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let plan = setup.scenario.plan(&mut rng, setup.nodes, setup.byzantine);
+    let sampled = if seed % REAL_EVERY == REAL_EVERY - 1 { Keys::Real } else { Keys::Hashed };
+    let keys = setup.keys.unwrap_or(sampled);
     let mut cluster = Cluster::new(ClusterConfig {
         seed: rng.random(),
         nodes: setup.nodes,
-        keys: setup.keys,
+        weights: plan.weights.clone(),
+        observers: plan.observers,
+        twins: plan.twins.clone(),
+        keys,
         weather: plan.weather,
         pace: plan.pace,
-        liars: plan.liars,
-        no_logs: plan.no_logs,
-        clocks_ahead_s: Vec::new(),
+        liars: plan.liars.clone(),
+        unreliable: plan.unreliable.clone(),
+        clocks_off_s: plan.clocks_off_s.clone(),
         gossip: plan.gossip,
         transaction_bytes: plan.transaction_bytes,
         trace: setup.trace,
     });
-    cluster.schedule(plan.script);
+    cluster.schedule(plan.script.clone());
     cluster.run_for(plan.length);
     let healed = cluster.now();
-    recover(&mut cluster, plan.ending);
+    recover(&mut cluster, &plan);
+    let mut tally = cluster.tally().clone();
+    count_cast(&plan, keys, &mut tally);
     Outcome {
         seed,
         violation: cluster.violation().cloned(),
@@ -81,12 +94,32 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
         steps: cluster.effort().0,
         time: cluster.now(),
         recovery: cluster.now().saturating_sub(healed),
+        tally,
         trace: cluster.trace().to_vec(),
     }
 }
 
+/// Who was in the run.
+fn count_cast(plan: &Plan, keys: Keys, tally: &mut Tally) {
+    for habit in plan.liars.iter().flat_map(|(_, habits)| habits) {
+        tally.count(habit.name());
+    }
+    let runs = [
+        ("runs with real keys and bytes", keys == Keys::Real),
+        ("runs with liars", !plan.liars.is_empty()),
+        ("runs with a key that runs twice", !plan.twins.is_empty()),
+        ("runs with unequal weights", !plan.weights.is_empty()),
+        ("runs with observers", plan.observers > 0),
+        ("runs with slow execution", plan.pace.transaction >= BASE_TIMEOUT / 4),
+        ("runs with a blackout at the end", plan.ending.blackout),
+        ("runs with one gone at the end", plan.ending.gone.is_some()),
+    ];
+    runs.into_iter().filter(|(_, happened)| *happened).for_each(|(what, _)| tally.count(what));
+}
+
 /// After the faults: every honest node must get on, and every transaction that waits at one must be decided.
-fn recover(cluster: &mut Cluster, ending: Ending) {
+fn recover(cluster: &mut Cluster, plan: &Plan) {
+    let (ending, transaction) = (plan.ending, plan.pace.transaction);
     if ending.blackout {
         (0..cluster.len()).for_each(|node| cluster.crash(node, Death::PowerCut));
     }
@@ -95,7 +128,7 @@ fn recover(cluster: &mut Cluster, ending: Ending) {
     }
     cluster.heal();
     let client = ending.lone_client.filter(|client| cluster.honest().any(|node| node == *client));
-    let patience = BASE_TIMEOUT * PATIENCE_TIMEOUTS;
+    let patience = BASE_TIMEOUT * PATIENCE_TIMEOUTS + transaction * PATIENCE_TRANSACTIONS;
     let deadline = cluster.now() + patience;
     let target = Height(cluster.highest().0 + BLOCKS_AFTER);
     let reached = |cluster: &Cluster| cluster.honest().all(|node| cluster.head(node) >= target);
@@ -103,7 +136,7 @@ fn recover(cluster: &mut Cluster, ending: Ending) {
         let nodes = cluster.len();
         let node = client.unwrap_or_else(|| cluster.rng().random_range(0..nodes));
         cluster.suffer(Fault::Inject(node));
-        let pause = between(cluster.rng(), CLIENT_PAUSE.0, CLIENT_PAUSE.1);
+        let pause = between(cluster.rng(), CLIENT_PAUSE.0, CLIENT_PAUSE.1) + transaction * 2;
         cluster.run_until(pause, reached);
     }
     let drained = |cluster: &Cluster| {

@@ -5,10 +5,10 @@ use std::{fmt, str::FromStr, time::Duration};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    fault::{Fault, Script},
+    fault::Script,
     liar::Habit,
-    network::{Weather, between},
-    planner::Planner,
+    network::Weather,
+    planner::{Ending, Planner},
     world::Pace,
 };
 
@@ -16,6 +16,9 @@ use crate::{
 const LIGHT_BYTES: usize = 16;
 /// Two of these fill the share of raw bytes in a proposal.
 const HEAVY_BYTES: usize = 16 * 1024;
+/// Between two transactions, milliseconds.
+const BUSY: (u64, u64) = (50, 1500);
+const CALM: (u64, u64) = (1500, 6000);
 
 /// A mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +37,28 @@ pub enum Scenario {
     Wiped,
     /// As many liars as the set tolerates.
     Liar,
+    /// Vote logs are torn, damaged, deleted, or newer than the blocks beside them.
+    TornLog,
+    /// One clock is wrong by up to thirty seconds.
+    ClockSkew,
+    /// A full block takes longer to execute than any timer.
+    SlowExecution,
+    /// Validators join, leave and get other weights, while nodes restart.
+    SetChange,
+    /// A key runs twice.
+    Twins,
 }
 
 /// What a scenario makes of a seed.
 pub(crate) struct Plan {
     pub(crate) weather: Weather,
     pub(crate) pace: Pace,
+    pub(crate) weights: Vec<u64>,
+    pub(crate) observers: usize,
+    pub(crate) twins: Vec<usize>,
     pub(crate) liars: Vec<(usize, Vec<Habit>)>,
-    pub(crate) no_logs: bool,
+    pub(crate) unreliable: Vec<usize>,
+    pub(crate) clocks_off_s: Vec<i64>,
     pub(crate) script: Script,
     /// When the faults end.
     pub(crate) length: Duration,
@@ -51,21 +68,22 @@ pub(crate) struct Plan {
     pub(crate) transaction_bytes: usize,
 }
 
-/// The state in which a cluster must recover.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ending {
-    /// The power fails everywhere, and all start again at the same moment.
-    pub(crate) blackout: bool,
-    /// One that does not come back, or a liar that is heard no more.
-    pub(crate) gone: Option<usize>,
-    /// The one node that clients talk to; `None`: they talk to all.
-    pub(crate) lone_client: Option<usize>,
-}
-
 impl Scenario {
     /// All of them; the first is the default.
-    pub const ALL: [Self; 7] =
-        [Self::Harsh, Self::Calm, Self::Crash, Self::Partition, Self::RestartAll, Self::Wiped, Self::Liar];
+    pub const ALL: [Self; 12] = [
+        Self::Harsh,
+        Self::Calm,
+        Self::Crash,
+        Self::Partition,
+        Self::RestartAll,
+        Self::Wiped,
+        Self::Liar,
+        Self::TornLog,
+        Self::ClockSkew,
+        Self::SlowExecution,
+        Self::SetChange,
+        Self::Twins,
+    ];
 
     /// The name on the command line.
     #[must_use]
@@ -78,67 +96,144 @@ impl Scenario {
             Self::RestartAll => "restart-all",
             Self::Wiped => "wiped",
             Self::Liar => "liar",
+            Self::TornLog => "torn-log",
+            Self::ClockSkew => "clock-skew",
+            Self::SlowExecution => "slow-execution",
+            Self::SetChange => "set-change",
+            Self::Twins => "twins",
         }
     }
 
     /// Draws the faults of one run.
     pub(crate) fn plan(self, rng: &mut ChaCha8Rng, nodes: usize, byzantine: Option<usize>) -> Plan {
-        let length = between(rng, Duration::from_secs(3), Duration::from_secs(10));
-        let mut planner = Planner { rng, nodes, length, script: Vec::new() };
-        planner.clients();
-        let tolerated = nodes.saturating_sub(1) / 3;
-        let mut liars = 0;
-        let mut weather = Weather::FAIR;
-        let mut pace = Pace::FAIR;
+        let mut planner = Planner::new(rng, nodes);
+        if let Some(count) = byzantine {
+            planner.lie(Some(count));
+        }
+        let (mut weather, mut pace) = (Weather::FAIR, Pace::FAIR);
         match self {
-            Self::Calm => planner.start_together(),
-            Self::Crash => {
-                planner.start_one_by_one();
-                planner.crashes();
-            }
-            Self::Partition => {
-                planner.start_together();
-                planner.partitions();
-            }
-            Self::RestartAll => {
-                planner.start_together();
-                planner.power_cuts();
-            }
-            Self::Wiped => {
-                // Slow disks part what is decided from what is durable.
-                pace = planner.slow_machines();
-                planner.start_together();
-                planner.wipe();
-            }
-            Self::Liar => {
-                planner.start_together();
-                liars = tolerated;
-            }
             Self::Harsh => {
                 weather = planner.bad_weather();
                 pace = planner.slow_machines();
-                liars = planner.all_at_once(tolerated);
+                planner.all_at_once(byzantine.is_none());
+                if planner.chance(0.03) {
+                    pace.transaction = planner.slow_execution().transaction / 4;
+                }
             }
+            // Slow disks part what is decided from what is durable.
+            Self::Wiped | Self::TornLog => pace = planner.slow_machines(),
+            Self::SlowExecution => pace = planner.slow_execution(),
+            Self::Calm
+            | Self::Crash
+            | Self::Partition
+            | Self::RestartAll
+            | Self::Liar
+            | Self::ClockSkew
+            | Self::SetChange
+            | Self::Twins => {}
         }
-        let mut liars = planner.liars(byzantine.unwrap_or(liars));
-        if self == Self::Wiped && byzantine.is_none() && tolerated > 0 && planner.chance(0.4) {
-            // It votes like anyone, so that the others need not wait; its tales are for the one without a memory. Wishes
-            // for high views would cost the others its vote, which they can spare in larger sets alone.
-            let habits = [Habit::Replays, Habit::HighViews];
-            liars.push((planner.node(), habits[..tolerated.min(2)].to_vec()));
-        }
-        let wiped = planner.script.iter().any(|(_, fault)| matches!(fault, Fault::Wipe(_)));
-        let unsure = matches!(self, Self::Harsh | Self::Wiped) && planner.chance(0.2);
-        // Who abstains weighs as much as who is down; who comes late to a chain that began without logs abstains.
-        let no_logs = unsure && liars.is_empty() && !wiped;
-        let spare = if no_logs { 0 } else { tolerated.saturating_sub(liars.len() + usize::from(wiped)) };
-        let may_go: &[_] = if wiped { &[] } else { &liars };
-        let ending = planner.ending(self, spare, may_go);
+        self.draw_special(&mut planner, byzantine.is_none());
+        let may_go = planner.spare() > 0 && !planner.forgets;
+        let ending = if self == Self::Calm { Ending::default() } else { planner.ending(may_go) };
         let harsh = self == Self::Harsh;
+        if (harsh && planner.chance(0.3)) || self == Self::SetChange {
+            planner.weights();
+        }
+        if (harsh && planner.chance(0.25)) || self == Self::SetChange {
+            planner.set_changes(4);
+        }
         let gossip = !(harsh && planner.chance(0.3));
         let transaction_bytes = if harsh && planner.chance(0.1) { HEAVY_BYTES } else { LIGHT_BYTES };
-        let script = planner.script;
-        Plan { weather, pace, liars, no_logs, script, length, ending, gossip, transaction_bytes }
+        Plan {
+            weather,
+            pace,
+            weights: planner.weights,
+            observers: planner.observers,
+            twins: planner.twins,
+            liars: planner.liars,
+            unreliable: planner.unreliable,
+            clocks_off_s: planner.clocks_off_s,
+            script: planner.script,
+            length: planner.length,
+            ending,
+            gossip,
+            transaction_bytes,
+        }
+    }
+
+    /// What only this scenario has; `cast` says whether it may choose liars.
+    fn draw_special(self, planner: &mut Planner<'_>, cast: bool) {
+        match self {
+            Self::Harsh => return,
+            Self::Calm | Self::Crash | Self::Partition | Self::RestartAll | Self::SlowExecution => {}
+            Self::Wiped => planner.wipe(),
+            Self::Liar if cast => planner.lie(None),
+            Self::Liar => {}
+            Self::TornLog => planner.lose_something(),
+            Self::ClockSkew => planner.wrong_clock(),
+            Self::SetChange => planner.observe(1..=2),
+            Self::Twins => planner.twins(),
+        }
+        planner.clients(if self == Self::SlowExecution { CALM } else { BUSY });
+        match self {
+            Self::Crash | Self::SetChange | Self::TornLog => planner.start_one_by_one(),
+            _ => planner.start_together(),
+        }
+        if matches!(self, Self::Crash | Self::TornLog | Self::SetChange | Self::Twins) {
+            planner.crashes();
+        }
+        if self == Self::Partition || (self == Self::Twins && planner.chance(0.5)) {
+            planner.partitions();
+        }
+        if self == Self::RestartAll || (self == Self::SetChange && planner.chance(0.3)) {
+            planner.power_cuts();
+        }
+        if self == Self::Wiped && cast && planner.tolerated() > 0 && planner.chance(0.4) {
+            planner.tell_tales();
+        }
+    }
+}
+
+impl Planner<'_> {
+    /// Any of the faults, together; `cast` says whether it may choose liars.
+    fn all_at_once(&mut self, cast: bool) {
+        // A node without its log weighs as much as a liar until it votes again.
+        if self.chance(0.25) {
+            self.lose_something();
+        }
+        if self.chance(0.1) {
+            self.wrong_clock();
+        }
+        if self.chance(0.08) {
+            self.twins();
+        }
+        if cast && self.chance(0.7) {
+            self.lie(None);
+        }
+        if self.chance(0.15) {
+            self.observe(1..=2);
+        }
+        self.clients(BUSY);
+        if self.chance(0.5) {
+            self.start_together();
+        } else {
+            self.start_one_by_one();
+        }
+        if self.chance(0.7) {
+            self.crashes();
+        }
+        if self.chance(0.3) {
+            self.power_cuts();
+        }
+        if self.chance(0.4) {
+            self.partitions();
+        }
+        if self.chance(0.2) {
+            self.full_disks();
+        }
+        if self.chance(0.15) {
+            self.failing_executions();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_types::NodeId;
+use quorate_types::{Height, NodeId, ValidatorSet};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
@@ -11,6 +11,8 @@ use crate::{
     oracle::Oracle,
     packet::Packet,
     queue::{Event, Queue, Wake},
+    tally::Tally,
+    wire,
 };
 
 /// How long a node's own work takes: each time something between two bounds.
@@ -53,9 +55,12 @@ pub(crate) struct World {
     pub(crate) pace: Pace,
     pub(crate) oracle: Oracle,
     pub(crate) counts: Counts,
+    pub(crate) tally: Tally,
     /// How often each node started or ended. What was sent to an earlier life is lost with its connection.
     pub(crate) lives: Vec<u32>,
     pub(crate) trace: Option<Vec<String>>,
+    /// Whether packets travel as the bytes that real nodes send.
+    pub(crate) real_bytes: bool,
     /// What liars agreed on before the run.
     pub(crate) collusion: u64,
     /// Whether new transactions are told to all at once.
@@ -67,8 +72,19 @@ impl World {
         self.queue.now()
     }
 
+    /// The node with this key; the first of two when the key runs twice.
     pub(crate) fn index_of(&self, id: &NodeId) -> Option<usize> {
         self.ids.iter().position(|it| it == id)
+    }
+
+    /// All that answer to this key, other than one of them.
+    pub(crate) fn others_called(&self, id: NodeId, me: usize) -> Vec<usize> {
+        self.others(me).filter(|it| self.ids[*it] == id).collect()
+    }
+
+    /// Who votes on a height, as far as the chain of decided blocks says.
+    pub(crate) fn set_of(&self, height: Height) -> Option<Arc<ValidatorSet>> {
+        self.oracle.set_of(height, &self.chain)
     }
 
     pub(crate) fn others(&self, me: usize) -> impl Iterator<Item = usize> + use<> {
@@ -77,6 +93,8 @@ impl World {
 
     pub(crate) fn send(&mut self, from: usize, to: usize, packet: &Packet) {
         let life = self.lives[to];
+        let framed = self.real_bytes.then(|| Packet::Frame(wire::encode(packet)));
+        let packet = framed.as_ref().unwrap_or(packet);
         for delay in self.network.delays(&mut self.rng, from, to).into_iter().flatten() {
             self.counts.packets += 1;
             self.queue.push(delay, Event::Arrival { to, from, life, packet: packet.clone() });

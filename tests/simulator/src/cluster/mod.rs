@@ -1,25 +1,28 @@
-//! A cluster that a test drives by hand, or a script of faults by chance.
+//! A cluster that a test drives by hand, or a script of faults by chance: `config` says how it is made, `suffer` has
+//! faults happen, `members` changes who votes, `observe` shows it from outside.
 
 mod config;
+mod members;
 mod observe;
+mod suffer;
 
 use std::time::Duration;
 
-use quorate_consensus::ReplicaConfig;
-use quorate_types::{Bytes, Height, NodeId};
-use rand::{Rng, SeedableRng};
+use quorate_types::{NodeId, Signer, Validator};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
     chain::{Chain, key_number},
-    disk::{Death, Disk},
-    fault::{Fault, Script},
+    disk::Disk,
+    fault::Script,
+    keys::Keys,
     liar::Liar,
     network::{Network, Weather},
-    node::{Fuse, Node},
+    node::Node,
     oracle::Oracle,
-    packet::Packet,
     queue::{Event, Queue},
+    tally::Tally,
     world::{Counts, Pace, World},
 };
 
@@ -37,6 +40,8 @@ pub struct Cluster {
     nodes: Vec<Node>,
     /// Who never comes back.
     gone: Vec<bool>,
+    /// Keys whose vote is not to be relied upon.
+    unreliable: Vec<NodeId>,
     transaction_bytes: usize,
     events: u64,
     transactions: u64,
@@ -46,48 +51,34 @@ impl Cluster {
     /// All nodes down, at time zero.
     #[must_use]
     pub fn new(config: ClusterConfig) -> Self {
-        let chain = Chain::new(config.nodes, config.keys);
-        let ids: Vec<NodeId> = chain.validators.members().iter().map(|member| member.key).collect();
-        let liars = config.liars.iter().map(|(index, _)| ids[*index]).collect();
-        let mut signers: Vec<_> =
-            (0..config.nodes).map(|index| config.keys.signer(key_number(index))).collect();
-        signers.sort_by_key(|signer| signer.id());
-        let nodes = signers.into_iter().enumerate().map(|(index, signer)| {
-            let habits = config.liars.iter().find(|(liar, _)| *liar == index).map(|(_, habits)| habits);
-            let mut disk = Disk::default();
-            if config.no_logs {
-                disk.wipe();
-            }
-            Node {
-                index,
-                id: ids[index],
-                signer,
-                config: replica_config(ids[index]),
-                clock_ahead_s: config.clocks_ahead_s.get(index).copied().unwrap_or(0),
-                disk,
-                disk_full: false,
-                process: None,
-                liar: habits.map(|habits| Liar::new(habits, config.nodes)),
-                fuse: None,
-            }
-        });
+        let signers = signers(&config);
+        let ids: Vec<NodeId> = signers.iter().map(|signer| signer.id()).collect();
+        let weight = |index: usize| config.weights.get(index).copied().unwrap_or(1);
+        let members = (0..config.nodes).map(|index| Validator::new(ids[index], weight(index))).collect();
+        let processes = config.processes();
+        let who_lies = config.liars.iter().map(|(liar, _)| liar).chain(&config.twins);
+        let liars: Vec<NodeId> = who_lies.map(|liar| ids[*liar]).collect();
+        let unreliable = liars.iter().copied().chain(config.unreliable.iter().map(|it| ids[*it])).collect();
+        let nodes = signers.into_iter().enumerate().map(|(index, signer)| node(index, signer, &config));
         let nodes = nodes.collect();
         let world = World {
-            chain,
+            chain: Chain::new(members, config.keys),
             queue: Queue::default(),
             rng: ChaCha8Rng::seed_from_u64(config.seed),
-            network: Network::new(config.nodes, config.weather),
+            network: Network::new(processes, config.weather),
             pace: config.pace,
-            oracle: Oracle::new(liars),
+            oracle: Oracle::new(ids.clone(), liars),
             counts: Counts::default(),
-            lives: vec![0; config.nodes],
+            tally: Tally::default(),
+            lives: vec![0; processes],
             trace: config.trace.then(Vec::new),
             gossip: config.gossip,
+            real_bytes: config.keys == Keys::Real,
             collusion: config.seed,
             ids,
         };
-        let (gone, transaction_bytes) = (vec![false; config.nodes], config.transaction_bytes);
-        Self { world, nodes, gone, transaction_bytes, events: 0, transactions: 0 }
+        let (gone, transaction_bytes) = (vec![false; processes], config.transaction_bytes);
+        Self { world, nodes, gone, unreliable, transaction_bytes, events: 0, transactions: 0 }
     }
 
     /// A fair cluster of honest nodes, all of them running.
@@ -105,81 +96,16 @@ impl Cluster {
         }
     }
 
-    /// Has something go wrong now.
-    pub fn suffer(&mut self, fault: Fault) {
-        match fault {
-            Fault::Start(node) => self.start(node),
-            Fault::Crash { node, death, after: 0 } => {
-                self.nodes[node].crash(death, &mut self.world);
-            }
-            Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
-            Fault::Wipe(node) => self.wipe(node),
-            Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
-            Fault::Partition(side) => self.world.network.partition(&side),
-            Fault::Cut { from, to } => self.world.network.cut(from, to),
-            Fault::Mend => self.world.network.mend(),
-            Fault::Weather(weather) => self.world.network.weather = weather,
-            Fault::Inject(node) => self.inject(node),
-        }
-    }
-
-    /// Starts a node, unless it runs; those that run greet it.
-    pub fn start(&mut self, node: usize) {
-        self.nodes[node].fuse = None;
-        if self.nodes[node].is_running() || self.gone[node] {
-            return;
-        }
-        self.nodes[node].start(&mut self.world);
-        for other in self.world.others(node) {
-            if self.nodes[other].is_running() {
-                self.world.send(node, other, &Packet::Hello);
-                self.world.send(other, node, &Packet::Hello);
-            }
-        }
-    }
-
-    /// Starts all that do not run.
-    pub fn start_all(&mut self) {
-        (0..self.nodes.len()).for_each(|node| self.start(node));
-    }
-
-    /// Ends a process now.
-    pub fn crash(&mut self, node: usize, death: Death) {
-        self.suffer(Fault::Crash { node, death, after: 0 });
-    }
-
-    /// Ends a process that nobody will start again.
-    pub fn bury(&mut self, node: usize) {
-        self.crash(node, Death::PowerCut);
-        self.gone[node] = true;
-    }
-
-    /// Deletes the data folder of a stopped node. Only once each other node has a block on disk: a node that loses
-    /// its folder in a chain's first moments cannot know that the chain has begun.
-    fn wipe(&mut self, node: usize) {
-        let begun = self.nodes.iter().all(|it| it.index == node || it.disk.durable() > Height::ZERO);
-        if begun && !self.nodes[node].is_running() {
-            self.world.note(node, || "loses its data folder".to_owned());
-            self.nodes[node].disk.wipe();
-        }
-    }
-
-    /// A client sends a new transaction to a node, which loses it when it does not run.
-    pub fn inject(&mut self, node: usize) {
-        self.transactions += 1;
-        let salt: u64 = self.world.rng.random();
-        let mut raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
-        raw.resize(self.transaction_bytes.max(raw.len()), 0);
-        self.nodes[node].inject(Bytes::from(raw), &mut self.world);
-    }
-
     /// The network is good again, every fault is over, and all that is down starts.
     pub fn heal(&mut self) {
         self.world.queue.forget_faults();
         self.world.network.mend();
         self.world.network.weather = Weather::FAIR;
-        self.world.pace = Pace::FAIR;
-        self.nodes.iter_mut().for_each(|node| node.set_disk_full(false, &mut self.world));
+        self.world.pace = Pace { transaction: self.world.pace.transaction, ..Pace::FAIR };
+        for node in &mut self.nodes {
+            node.execution_fails = false;
+            node.set_disk_full(false, &mut self.world);
+        }
         self.start_all();
     }
 
@@ -207,8 +133,7 @@ impl Cluster {
     fn happen(&mut self, event: Event) {
         self.events += 1;
         if self.events > MAX_EVENTS {
-            let now = self.now();
-            self.world.oracle.accuse(now, None, format!("more than {MAX_EVENTS} events"));
+            self.accuse(format!("more than {MAX_EVENTS} events"));
         }
         match event {
             Event::Arrival { to, from, life, packet } => {
@@ -226,12 +151,31 @@ impl Cluster {
     }
 }
 
-fn replica_config(me: NodeId) -> ReplicaConfig {
-    ReplicaConfig {
-        me,
-        base_timeout: BASE_TIMEOUT,
-        min_block_interval: Duration::from_millis(50),
-        empty_block_interval: None,
-        mutant: None,
+/// One for each process: members in the order of their set, observers, second processes.
+fn signers(config: &ClusterConfig) -> Vec<Box<dyn Signer>> {
+    let signer = |index| config.keys.signer(key_number(index));
+    let mut members: Vec<_> = (0..config.nodes).collect();
+    members.sort_by_cached_key(|index| signer(*index).id());
+    let key = |index: usize| members.get(config.key_of(index)).copied().unwrap_or(index);
+    (0..config.processes()).map(|index| signer(key(index))).collect()
+}
+
+fn node(index: usize, signer: Box<dyn Signer>, config: &ClusterConfig) -> Node {
+    let (id, processes) = (signer.id(), config.processes());
+    let habits = config.liars.iter().find(|(liar, _)| *liar == index).map(|(_, habits)| habits);
+    let disk = Disk::new(id, config.keys == Keys::Real);
+    Node {
+        index,
+        id,
+        signer,
+        config: config.replica(id),
+        clock_off_s: config.clocks_off_s.get(index).copied().unwrap_or(0),
+        has_twin: config.has_twin(index),
+        execution_fails: false,
+        disk,
+        disk_full: false,
+        process: None,
+        liar: habits.map(|habits| Liar::new(habits, processes)),
+        fuse: None,
     }
 }

@@ -7,7 +7,7 @@ use quorate_types::{B256, Height, NodeId};
 use rand_chacha::ChaCha8Rng;
 
 use super::Cluster;
-use crate::{node::Node, oracle::Violation};
+use crate::{Tally, node::Node, oracle::Violation};
 
 impl Cluster {
     /// Virtual time since the beginning.
@@ -98,6 +98,12 @@ impl Cluster {
     #[must_use]
     pub const fn effort(&self) -> (u64, u64) {
         (self.world.counts.steps, self.world.counts.packets)
+    }
+
+    /// What happened how often, so far.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.world.tally
     }
 
     /// What was written down.

@@ -1,16 +1,17 @@
 //! Huge views (faults.md, liar-high-view: FISCO #2206, #2211).
 
-use quorate_types::{B256, Height, Message, Phase, SignedViewChange, Signer, Status, View, ViewChange, Vote};
+use quorate_types::{B256, Height, Message, Phase, SignedViewChange, Status, View, ViewChange, Vote};
 use rand::Rng;
 
-use super::sign;
+use super::Mouth;
 use crate::world::World;
 
 /// A little higher, much higher, and as high as it gets.
 const STEPS: [u64; 4] = [1, 2, 1000, u64::MAX];
 
 /// Wishes, votes and boasts far above where everyone is.
-pub(super) fn shout((height, view): (Height, View), signer: &dyn Signer, world: &mut World) {
+pub(super) fn shout(mouth: &Mouth<'_>, world: &mut World) {
+    let (height, view) = mouth.at;
     let mut higher = || View(view.0.saturating_add(STEPS[world.rng.random_range(0..STEPS.len())]));
     let (view, vote_view) = (higher(), higher());
     let change = ViewChange { height, view, prepared: None };
@@ -23,12 +24,12 @@ pub(super) fn shout((height, view): (Height, View), signer: &dyn Signer, world: 
         in_view_change: true,
     };
     let messages = [
-        Message::ViewChange(SignedViewChange { signed: sign(change, signer, world), certificate: None }),
-        Message::Vote(sign(vote, signer, world)),
-        Message::Status(sign(status, signer, world)),
+        Message::ViewChange(SignedViewChange { signed: mouth.sign(change, world), certificate: None }),
+        Message::Vote(mouth.sign(vote, world)),
+        Message::Status(mouth.sign(status, world)),
     ];
-    let Some(me) = world.index_of(&signer.id()) else { return };
     for message in messages {
-        world.send_to_all(me, &World::consensus(message));
+        world.tally.count("high views asked for");
+        mouth.shout(message, world);
     }
 }

@@ -1,19 +1,23 @@
 //! Liars. A liar is a whole node with a real replica, whose mouth says something else: what its replica wants to
 //! send passes through its habits, and at each tick it may speak unasked. Each habit has a file of its own.
 
+mod amnesiac;
 mod double_voter;
 mod equivocator;
-mod forgetful;
+mod forged_certificate;
+mod forged_justification;
 mod high_view;
-mod replayer;
+mod knowledge;
+mod rotten_bodies;
+mod silent;
+mod spammer;
+mod stale_replayer;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+use std::sync::Arc;
+
+use quorate_types::{
+    B256, Block, Height, Message, NodeId, Signable, Signed, Signer, ValidatorSet, View, keccak256,
 };
-
-use quorate_types::{B256, Block, Bytes, Height, Message, Signable, Signed, Signer, View, keccak256};
-use rand::Rng;
 
 use crate::world::World;
 
@@ -30,17 +34,23 @@ pub enum Habit {
     HighViews,
     /// Sends again what it once heard, to anyone.
     Replays,
-    /// Leaves its lock out when it changes the view.
+    /// Leaves its lock out when it changes the view, and starts as if it had never signed anything.
     Forgets,
     /// Speaks to some and not to others.
     Whispers,
     /// Gives bodies with other transactions than the header binds.
     RottenBodies,
+    /// Proposes in views that nobody wished for, with wishes that it made up.
+    ForgesJustifications,
+    /// Shows locks and decisions that nobody voted for.
+    ForgesCertificates,
+    /// Floods: other heights and views, messages as large as they may be, bytes that are no message.
+    Spams,
 }
 
 impl Habit {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Equivocates,
         Self::VotesTwice,
         Self::Mute,
@@ -49,26 +59,62 @@ impl Habit {
         Self::Forgets,
         Self::Whispers,
         Self::RottenBodies,
+        Self::ForgesJustifications,
+        Self::ForgesCertificates,
+        Self::Spams,
     ];
+
+    /// How the report calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Equivocates => "liars that equivocate",
+            Self::VotesTwice => "liars that vote twice",
+            Self::Mute => "liars that are mute",
+            Self::HighViews => "liars that ask for high views",
+            Self::Replays => "liars that replay",
+            Self::Forgets => "liars that forget",
+            Self::Whispers => "liars that whisper",
+            Self::RottenBodies => "liars that give rotten bodies",
+            Self::ForgesJustifications => "liars that forge justifications",
+            Self::ForgesCertificates => "liars that forge certificates",
+            Self::Spams => "liars that spam",
+        }
+    }
 }
 
-/// The share of the others that a whisper reaches.
-const WHISPER: f64 = 0.6;
+/// Where a liar speaks from.
+pub(crate) struct Mouth<'a> {
+    /// Its number.
+    pub(crate) me: usize,
+    pub(crate) signer: &'a dyn Signer,
+    /// What its replica decides now.
+    pub(crate) at: (Height, View),
+    /// Who votes on it.
+    pub(crate) set: &'a Arc<ValidatorSet>,
+}
 
-/// Views whose proposals a liar remembers.
-const MAX_OFFERED: usize = 16;
+impl Mouth<'_> {
+    fn sign<S: Signable>(&self, statement: S, world: &World) -> Signed<S> {
+        sign(statement, self.signer, world)
+    }
 
-/// What a liar remembers.
+    fn id(&self) -> NodeId {
+        self.signer.id()
+    }
+
+    fn shout(&self, message: Message, world: &mut World) {
+        world.send_to_all(self.me, &World::consensus(message));
+    }
+}
+
+/// A liar's habits, and what they need to remember.
 #[derive(Debug)]
 pub(crate) struct Liar {
     habits: Vec<Habit>,
     /// Which half of the others hears the other story.
     other_half: Vec<bool>,
-    /// The second block that it offered, by the hash of the first.
-    twins: BTreeMap<B256, Arc<Block>>,
-    /// What any leader offered in one view: liars know of each other's stories.
-    offered: BTreeMap<(Height, View), BTreeSet<B256>>,
-    memory: replayer::Memory,
+    knowledge: knowledge::Knowledge,
+    memory: stale_replayer::Memory,
 }
 
 impl Liar {
@@ -76,9 +122,8 @@ impl Liar {
         Self {
             habits: habits.to_vec(),
             other_half: vec![false; nodes],
-            twins: BTreeMap::new(),
-            offered: BTreeMap::new(),
-            memory: replayer::Memory::default(),
+            knowledge: knowledge::Knowledge::default(),
+            memory: stale_replayer::Memory::default(),
         }
     }
 
@@ -86,15 +131,11 @@ impl Liar {
         self.habits.contains(&habit)
     }
 
-    pub(crate) fn is_mute(&self) -> bool {
-        self.has(Habit::Mute)
-    }
-
     /// What it really sends instead of `message`, and to whom.
     pub(crate) fn speak(
         &mut self,
         message: &Message,
-        signer: &dyn Signer,
+        (me, signer): (usize, &dyn Signer),
         world: &mut World,
     ) -> Vec<(usize, Message)> {
         if self.is_mute() {
@@ -102,10 +143,9 @@ impl Liar {
         }
         self.choose_halves(message.height(), world);
         let lie = self.other_story(message, signer, world);
-        let me = world.index_of(&signer.id());
         let mut said = Vec::new();
-        for to in (0..self.other_half.len()).filter(|to| Some(*to) != me) {
-            if self.has(Habit::Whispers) && !world.rng.random_bool(WHISPER) {
+        for to in (0..self.other_half.len()).filter(|to| *to != me) {
+            if !self.is_heard(world) {
                 continue;
             }
             let told = lie.as_ref().filter(|_| self.other_half[to]).unwrap_or(message);
@@ -136,7 +176,7 @@ impl Liar {
                 self.other_vote(vote.statement, signer, world)
             }
             Message::ViewChange(change) if self.has(Habit::Forgets) => {
-                Some(forgetful::without_lock(change.signed.statement, signer, world))
+                Some(amnesiac::without_lock(change.signed.statement, signer, world))
             }
             Message::Proposal(_)
             | Message::Vote(_)
@@ -148,26 +188,29 @@ impl Liar {
     }
 
     /// Speaks unasked.
-    pub(crate) fn mutter(&mut self, at: (Height, View), signer: &dyn Signer, world: &mut World) {
+    pub(crate) fn mutter(&mut self, mouth: &Mouth<'_>, world: &mut World) {
         if self.is_mute() {
             return;
         }
         if self.has(Habit::HighViews) {
-            high_view::shout(at, signer, world);
+            high_view::shout(mouth, world);
         }
         if self.has(Habit::Replays) {
-            self.memory.replay(signer.id(), world);
+            self.memory.replay(mouth.me, world);
+        }
+        if self.has(Habit::ForgesJustifications) {
+            self.forge_justification(mouth, world);
+        }
+        if self.has(Habit::ForgesCertificates) {
+            self.forge_certificates(mouth, world);
+        }
+        if self.has(Habit::Spams) {
+            self.spam(mouth, world);
         }
     }
 
     pub(crate) fn listen(&mut self, message: &Arc<Message>, world: &mut World) {
-        if let Message::Proposal(proposal) = &**message {
-            let propose = proposal.propose.statement;
-            self.offered.entry((propose.height, propose.view)).or_default().insert(propose.block_hash);
-            while self.offered.len() > MAX_OFFERED {
-                self.offered.pop_first();
-            }
-        }
+        self.knowledge.learn(message);
         if self.has(Habit::Replays) {
             self.memory.keep(message, world);
         }
@@ -175,12 +218,8 @@ impl Liar {
 
     /// What it gives to somebody who asks for the block with this hash, other than the block.
     pub(crate) fn body(&self, hash: &B256, block: Option<&Arc<Block>>) -> Option<Arc<Block>> {
-        if let Some(twin) = self.twins.values().find(|twin| twin.hash() == *hash) {
-            return Some(twin.clone());
-        }
-        let block = block.filter(|_| self.has(Habit::RottenBodies))?;
-        let rotten = vec![Bytes::from_static(b"rotten")];
-        Some(Arc::new(Block::new(block.header().clone(), rotten)))
+        let invented = self.knowledge.invented(hash).cloned();
+        invented.or_else(|| block.filter(|_| self.has(Habit::RottenBodies)).map(rotten_bodies::of))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Verdict};
+use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Mutant, Verdict};
 use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason};
 
 use super::Node;
@@ -32,7 +32,17 @@ pub(super) struct Check {
 impl Node {
     /// A check supersedes an unfinished one of the same block.
     pub(super) fn check(&mut self, block_hash: B256, source: BlockSource, fresh: bool, world: &mut World) {
+        let bound = match &source {
+            BlockSource::Proposal(it) => it.justification.as_ref().is_some_and(|it| it.certificate.is_some()),
+            BlockSource::Block(_) | BlockSource::Peers(_) => true,
+        };
+        if bound && fresh {
+            world.require(self.index, Err("measures the time of a block with a lock behind it".to_owned()));
+        }
         let Some(process) = &mut self.process else { return };
+        if bound {
+            process.record.bind(block_hash);
+        }
         let number = process.number();
         let everyone: Vec<usize> = world.others(self.index).collect();
         let known = process.bodies.get(&block_hash).cloned();
@@ -91,7 +101,14 @@ impl Node {
         let Some(process) = &mut self.process else { return };
         let Some(check) = process.checks.get_mut(&block_hash) else { return };
         let ahead_s = block.header().timestamp.saturating_sub(clock_s + MAX_AHEAD_S);
-        let wait = if check.fresh { Duration::from_secs(ahead_s) } else { Duration::ZERO };
+        let wait = if check.fresh && !self.config.breaks(Mutant::NeverWaitsForTime) {
+            Duration::from_secs(ahead_s)
+        } else {
+            Duration::ZERO
+        };
+        if wait > Duration::ZERO {
+            world.tally.count("blocks from the future");
+        }
         check.block = Some(block);
         world.wake(self.index, wait, Wake::Execute { block_hash, number: check.number });
     }
@@ -113,27 +130,40 @@ impl Node {
         };
         let Some(block) = check.block.clone().filter(|_| check.number == number) else { return };
         let verdict = self.verdict(&block, world);
+        if matches!(verdict, Verdict::Unavailable) {
+            world.tally.count("executions that failed");
+        }
         if let (Verdict::Valid(_), Some(process)) = (&verdict, &mut self.process) {
-            process.bodies.insert(block_hash, block);
+            process.record.execute(block_hash, block.header().timestamp);
+            if !self.config.breaks(Mutant::ForgetsBlocks) {
+                process.bodies.insert(block_hash, block);
+            }
         }
         self.answer(block_hash, verdict);
     }
 
     fn verdict(&self, block: &Arc<Block>, world: &World) -> Verdict {
-        let Some(process) = &self.process else { return Verdict::Unavailable };
+        let Some(process) = self.process.as_ref().filter(|_| !self.execution_fails) else {
+            return Verdict::Unavailable;
+        };
         let invalid = |(reason, roots)| Verdict::Invalid { reason, roots };
-        let Some(parent) = block.height().previous().and_then(|height| self.header(height, world)) else {
+        let parent = block.height().previous().and_then(|height| self.header(height, world));
+        let (Some(parent), Some(set)) = (parent, self.set_of(block.height(), world)) else {
             return invalid((RejectReason::Header, None));
         };
-        if let Err(why) = judge(&parent, block) {
-            return invalid(why);
+        let next_validators = match judge(&parent, &set, block) {
+            Ok(next) => next,
+            Err(why) => return invalid(why),
+        };
+        if self.config.breaks(Mutant::StrictTimestamps) && block.header().timestamp == parent.timestamp {
+            return invalid((RejectReason::Header, None));
         }
         let mut seen = std::collections::BTreeSet::new();
         let again = |hash: &B256| process.included.get(hash).is_some_and(|at| *at < block.height());
         if block.transaction_hashes().iter().any(|hash| again(hash) || !seen.insert(*hash)) {
             return invalid((RejectReason::Transaction, None));
         }
-        Verdict::Valid(Candidate { block: block.clone(), next_validators: world.chain.validators.clone() })
+        Verdict::Valid(Candidate { block: block.clone(), next_validators })
     }
 
     fn answer(&mut self, block_hash: B256, verdict: Verdict) {
@@ -161,7 +191,12 @@ impl Node {
         let candidate = self.build(plan, world);
         let Some(process) = &mut self.process else { return };
         if let Some(Candidate { block, .. }) = &candidate {
-            process.bodies.insert(block.hash(), block.clone());
+            // Its time may be its parent's, and that in the future.
+            process.record.bind(block.hash());
+            process.record.execute(block.hash(), block.header().timestamp);
+            if !self.config.breaks(Mutant::ForgetsBlocks) {
+                process.bodies.insert(block.hash(), block.clone());
+            }
         } else {
             process.told_work = None;
         }
@@ -171,13 +206,15 @@ impl Node {
 
     fn build(&self, plan: BuildPlan, world: &World) -> Option<Candidate> {
         let parent = plan.height.previous().and_then(|height| self.header(height, world))?;
+        let set = self.set_of(plan.height, world)?;
         let transactions: Vec<Bytes> = self.process.as_ref()?.pool.oldest(chain::room(plan.gas_shift));
-        if transactions.is_empty() && !plan.may_be_empty {
+        if self.execution_fails || (transactions.is_empty() && !plan.may_be_empty) {
             return None;
         }
         let clock_s = self.clock_s(world.now());
-        let block = Arc::new(chain::seal(&parent, transactions, key_number(self.index), clock_s));
-        Some(Candidate { block, next_validators: world.chain.validators.clone() })
+        let (block, next_validators) =
+            chain::seal(&parent, &set, transactions, key_number(self.index), clock_s);
+        Some(Candidate { block: Arc::new(block), next_validators })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Candidate, Input};
-use quorate_types::{Block, CommitCertificate, Height, NodeId};
+use quorate_consensus::{Candidate, Input, Mutant};
+use quorate_types::{Block, CommitCertificate, Height, NodeId, ValidatorSet};
 
 use super::Node;
 use crate::{
@@ -18,13 +18,17 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 impl Node {
     pub(super) fn decide(&mut self, candidate: Candidate, certificate: CommitCertificate, world: &mut World) {
-        let decided = DecidedBlock { block: candidate.block, certificate };
+        let Candidate { block, next_validators } = candidate;
+        let decided = DecidedBlock { block, certificate };
         let height = decided.block.height();
         let hash = decided.block.hash();
         world.note(self.index, || {
             format!("decides h{height} v{} {}", decided.certificate.view(), short(&hash))
         });
-        if self.append(decided, world) {
+        if self.config.breaks(Mutant::RecyclesEarly) {
+            self.disk.release_log(height);
+        }
+        if self.append(decided, next_validators, world) {
             let delay = world.take_time(world.pace.blocks);
             world.wake(self.index, delay, Wake::BlocksSynced { height, by_sync: false });
         } else if self.disk.durable() >= height {
@@ -34,13 +38,13 @@ impl Node {
     }
 
     /// Writes a decided block behind the last one; `false` when it is there already.
-    fn append(&mut self, decided: DecidedBlock, world: &mut World) -> bool {
-        if self.is_honest() {
-            let truth = world.oracle.on_decided(&decided, &world.chain);
+    fn append(&mut self, decided: DecidedBlock, next: Arc<ValidatorSet>, world: &mut World) -> bool {
+        if self.liar.is_none() {
+            let truth = world.oracle.on_decided(&decided, &next, &world.chain, &mut world.tally);
             world.require(self.index, truth);
         }
         let block = decided.block.clone();
-        let new = self.disk.write_block(decided);
+        let new = self.disk.write_block(decided, next);
         if new {
             self.note_included(&block);
         }
@@ -66,9 +70,11 @@ impl Node {
     pub(super) fn ask_for_blocks(&mut self, height: Height, from: NodeId, world: &mut World) {
         let (tip, now) = (self.disk.tip(), world.now());
         let Some(process) = &mut self.process else { return };
-        if let Some(from) = world.index_of(&from).filter(|_| height > tip && now >= process.syncing_until) {
+        if height > tip && now >= process.syncing_until {
             process.syncing_until = now + PATIENCE;
-            world.send(self.index, from, &Packet::GetBlocks(tip.next()));
+            for from in world.others_called(from, self.index) {
+                world.send(self.index, from, &Packet::GetBlocks(tip.next()));
+            }
         }
     }
 
@@ -76,9 +82,14 @@ impl Node {
     pub(super) fn on_blocks(&mut self, blocks: &Arc<Vec<DecidedBlock>>, world: &mut World) {
         let (mut last, tip) = (None, self.disk.tip());
         for decided in blocks.iter().skip_while(|it| it.block.height() <= tip) {
-            if !self.is_next(decided, world) || !self.append(decided.clone(), world) {
+            let Some(next) = self.judge_next(decided, world) else {
+                world.tally.count("synced blocks refused");
+                break;
+            };
+            if !self.append(decided.clone(), next, world) {
                 break;
             }
+            world.tally.count("blocks fetched");
             last = Some(decided.block.height());
         }
         if let Some(process) = &mut self.process {
@@ -91,13 +102,15 @@ impl Node {
         }
     }
 
-    fn is_next(&self, decided: &DecidedBlock, world: &World) -> bool {
+    /// Who votes after a block that follows upon the last one here, when its certificate, body and execution hold.
+    fn judge_next(&self, decided: &DecidedBlock, world: &World) -> Option<Arc<ValidatorSet>> {
         let DecidedBlock { block, certificate } = decided;
+        let (set, parent) = (self.set_of(block.height(), world)?, self.header(self.disk.tip(), world)?);
         let proven = (certificate.height(), certificate.block_hash()) == (block.height(), block.hash())
-            && certificate
-                .verify(&world.chain.domain, &world.chain.validators, &*world.chain.verifier)
-                .is_ok();
-        let parent = self.header(self.disk.tip(), world);
-        proven && block.is_body_bound() && parent.is_some_and(|parent| judge(&parent, block).is_ok())
+            && certificate.verify(&world.chain.domain, &set, &*world.chain.verifier).is_ok();
+        if !proven || !block.is_body_bound() {
+            return None;
+        }
+        judge(&parent, &set, block).ok()
     }
 }

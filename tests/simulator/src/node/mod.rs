@@ -4,6 +4,7 @@
 
 mod bodies;
 mod catch_up;
+mod duties;
 mod perform;
 mod receive;
 mod sign;
@@ -14,13 +15,16 @@ use std::{
     time::Duration,
 };
 
-use quorate_consensus::{Early, Effect, Head, Input, Replica, ReplicaConfig, SignGuard, Timer};
-use quorate_types::{B256, Block, Height, Message, NodeId, Signer, Statement};
+use quorate_consensus::{
+    Early, Effect, Head, Input, Recovered, Replica, ReplicaConfig, SignGuard, Timer, Trust,
+};
+use quorate_types::{B256, Block, Height, Message, NodeId, Prepared, Signer, Statement, ValidatorSet};
+use rand::Rng;
 
 use crate::{
-    disk::{Death, Disk},
-    liar::Liar,
-    oracle::Oracle,
+    disk::{Death, Disk, Remains, Wreck},
+    liar::{Liar, Mouth},
+    oracle::Sizes,
     packet::Packet,
     pool::Pool,
     queue::Wake,
@@ -28,7 +32,7 @@ use crate::{
 };
 
 /// The clock of a simulated node at the start of a run, seconds since the Unix epoch.
-const START_S: u64 = 1_000_000;
+const START_S: i64 = 1_000_000;
 
 /// One member of the cluster.
 pub(crate) struct Node {
@@ -36,8 +40,12 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) signer: Box<dyn Signer>,
     pub(crate) config: ReplicaConfig,
-    /// How far its clock is ahead, seconds.
-    pub(crate) clock_ahead_s: u64,
+    /// How far its clock is ahead, seconds; negative: behind.
+    pub(crate) clock_off_s: i64,
+    /// Whether a second process signs with its key.
+    pub(crate) has_twin: bool,
+    /// Whether nothing can be executed.
+    pub(crate) execution_fails: bool,
     pub(crate) disk: Disk,
     pub(crate) disk_full: bool,
     pub(crate) process: Option<Process>,
@@ -70,6 +78,9 @@ pub(crate) struct Process {
     bodies: BTreeMap<B256, Arc<Block>>,
     checks: BTreeMap<B256, bodies::Check>,
     told_work: Option<bool>,
+    record: duties::Record,
+    /// Whether it began without a log to trust, and has signed nothing since.
+    was_unsure: bool,
     /// Until when an answer to the last request for blocks is waited for.
     syncing_until: Duration,
 }
@@ -81,8 +92,9 @@ enum Incoming {
 }
 
 impl Node {
+    /// Whether its key says one thing only.
     pub(crate) const fn is_honest(&self) -> bool {
-        self.liar.is_none()
+        self.liar.is_none() && !self.has_twin
     }
 
     pub(crate) const fn is_running(&self) -> bool {
@@ -95,16 +107,32 @@ impl Node {
             return;
         }
         world.lives[self.index] += 1;
-        let recovered = self.disk.open();
-        let head = self.head(world);
+        let mut recovered = self.disk.open();
+        if self.liar.as_ref().is_some_and(Liar::forgets) {
+            recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
+        }
+        let (head, was_unsure) = (self.head(world), recovered.trust == Trust::None);
+        if was_unsure {
+            world.tally.count("starts without a log to trust");
+        }
         world.note(self.index, || format!("starts on h{} with trust {:?}", head.height, recovered.trust));
+        let mut record = duties::Record::default();
+        for (height, own) in &recovered.records {
+            if let Some((certificate, _)) = &own.prepared {
+                let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
+                record.lock(*height, lock);
+            }
+        }
+        if recovered.trust == Trust::Full && self.liar.is_none() {
+            let messages = recovered.records.values().flat_map(|record| &record.messages);
+            let found: Vec<_> = messages.filter_map(statement_of).collect();
+            let truth = world.oracle.on_trusted_start(self.index, head.height, &found);
+            world.require(self.index, truth);
+        }
         let mut guard = SignGuard::default();
         for message in recovered.records.values().flat_map(|record| &record.messages) {
             guard.remember(message);
-            if self.liar.is_none() {
-                let truth = statement_of(message).map_or(Ok(()), |it| world.oracle.on_synced(self.index, it));
-                world.require(self.index, truth);
-            }
+            self.note_synced(message, world);
         }
         let blocks = self.disk.blocks_from(Height(1), usize::MAX).iter().map(|it| &it.block);
         let included = blocks
@@ -123,6 +151,8 @@ impl Node {
             bodies: BTreeMap::new(),
             checks: BTreeMap::new(),
             told_work: None,
+            record,
+            was_unsure,
             syncing_until: Duration::ZERO,
         });
         self.drive(world);
@@ -142,8 +172,32 @@ impl Node {
         self.fuse = None;
         if self.process.take().is_some() {
             world.lives[self.index] += 1;
-            self.disk.crash(death);
+            match death {
+                Death::Killed => self.disk.keep(),
+                Death::PowerCut => self.disk.lose_power(Wreck { frame: Remains::Nothing, blocks: 0 }),
+                Death::TornPowerCut => self.tear(world),
+            }
             world.note(self.index, || format!("ends: {death:?}"));
+        }
+    }
+
+    fn tear(&mut self, world: &mut World) {
+        let frame = [Remains::Nothing, Remains::Part, Remains::All][world.rng.random_range(0..3)];
+        let blocks = world.rng.random_range(0..3);
+        if self.disk.is_writing() && frame == Remains::Part {
+            world.tally.count("frames torn");
+        }
+        self.disk.lose_power(Wreck { frame, blocks });
+    }
+
+    /// What is on disk from here on binds the key.
+    fn note_synced(&self, message: &Message, world: &mut World) {
+        if self.liar.is_none()
+            && let Some(statement) = statement_of(message)
+        {
+            let set = world.set_of(statement.height());
+            let truth = world.oracle.on_synced(self.index, self.is_honest(), statement, set.as_deref());
+            world.require(self.index, truth);
         }
     }
 
@@ -186,12 +240,13 @@ impl Node {
             return;
         }
         process.timers.remove(&timer);
-        let (height, view) = (process.replica.height(), process.replica.snapshot().view);
         process.inbox.push_back(Incoming::Input(Input::Timer(timer)));
         if timer == Timer::Tick
             && let Some(liar) = &mut self.liar
         {
-            liar.mutter((height, view), &*self.signer, world);
+            let replica = &process.replica;
+            let (at, set) = ((replica.height(), replica.view()), &replica.validators().clone());
+            liar.mutter(&Mouth { me: self.index, signer: &*self.signer, at, set }, world);
         }
     }
 
@@ -221,10 +276,15 @@ impl Node {
         process.effects.extend(process.replica.step(input));
         world.counts.steps += 1;
         if self.liar.is_none() {
-            let state = process.replica.snapshot();
-            let truth =
-                Oracle::on_step(process.effects.len(), process.inbox.len(), self.disk.frames(), &state);
-            world.require(self.index, truth);
+            let sizes = Sizes {
+                effects: process.effects.len(),
+                inbox: process.inbox.len(),
+                frames: self.disk.frames(),
+                early: process.early.size(),
+                view: process.replica.view(),
+                replica: process.replica.footprint(),
+            };
+            world.require(self.index, sizes.check(world.ids.len()));
         }
     }
 
@@ -238,12 +298,27 @@ impl Node {
     fn head(&self, world: &World) -> Head {
         let height = self.disk.durable();
         let hash = self.disk.block(height).map_or(world.chain.domain.genesis_hash, |it| it.block.hash());
-        Head { height, hash, next_validators: world.chain.validators.clone() }
+        let next_validators = self.set_of(height.next(), world).expect("the set after each block is kept");
+        Head { height, hash, next_validators }
+    }
+
+    /// Who votes on a height, as its own chain says; `None` above the one after its last block.
+    fn set_of(&self, height: Height, world: &World) -> Option<Arc<ValidatorSet>> {
+        match height.previous()? {
+            Height::ZERO => Some(world.chain.first.clone()),
+            parent => self.disk.set_after(parent).cloned(),
+        }
     }
 
     /// The node's own clock, seconds since the Unix epoch.
-    const fn clock_s(&self, now: Duration) -> u64 {
-        START_S + now.as_secs() + self.clock_ahead_s
+    fn clock_s(&self, now: Duration) -> u64 {
+        self.clock_ms(now) / 1000
+    }
+
+    fn clock_ms(&self, now: Duration) -> u64 {
+        let now_ms = u64::try_from(now.as_millis()).expect("runs are short");
+        let start_s = u64::try_from(START_S + self.clock_off_s).expect("clocks are days off at most");
+        start_s * 1000 + now_ms
     }
 
     /// A client's transaction arrives at this node, which tells the others as well as the links allow.

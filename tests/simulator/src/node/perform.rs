@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Effect, Timer};
+use quorate_consensus::{Alarm, Effect, Timer};
 use quorate_types::{Decided, Height, Message, NodeId, Signed, Status, ValidatorSet};
 
-use super::{Node, START_S};
+use super::Node;
 use crate::{
     oracle::Oracle,
     packet::{Packet, describe},
@@ -13,8 +13,8 @@ use crate::{
     world::World,
 };
 
-/// How many transactions are shared at once: what 64 KiB hold of small ones (R14).
-const MAX_SHARED: usize = 256;
+/// How many bytes of transactions are shared at once (R14).
+const MAX_SHARED_BYTES: usize = 64 << 10;
 
 impl Node {
     pub(super) fn perform(&mut self, effect: Effect, world: &mut World) {
@@ -22,6 +22,7 @@ impl Node {
             Effect::Enter { height, validators } => self.enter(height, &validators, world),
             Effect::Vote(batch) => self.begin_vote(batch, world),
             Effect::Reject(reject) => {
+                self.check_refusal(&reject, world);
                 let reject = self.signed(reject, world);
                 self.say(&Message::Reject(reject), world);
             }
@@ -43,22 +44,37 @@ impl Node {
             Effect::Decide { candidate, certificate } => self.decide(candidate, certificate, world),
             Effect::Sync { height, from } => self.ask_for_blocks(height, from, world),
             Effect::Report(evidence) => {
+                world.tally.count("lies proved");
                 let truth = world.oracle.on_evidence(&evidence);
                 world.require(self.index, truth);
             }
-            Effect::Alarm(alarm) => {
-                if self.is_honest() {
-                    world.require(self.index, Err(Oracle::on_alarm(&alarm)));
-                }
-            }
+            Effect::Alarm(alarm) => self.on_alarm(&alarm, world),
+        }
+    }
+
+    /// A key that runs twice is to find out (R23). Nothing else is worth an alarm here.
+    fn on_alarm(&self, alarm: &Alarm, world: &mut World) {
+        if self.has_twin && matches!(alarm, Alarm::ForeignSignature(_)) {
+            world.tally.count("twins stopped");
+            world.note(self.index, || "signs no more: its key runs twice".to_owned());
+        } else if self.is_honest() {
+            world.require(self.index, Err(Oracle::on_alarm(alarm)));
         }
     }
 
     /// A height begins: what waited for it can be checked now.
-    fn enter(&mut self, height: Height, validators: &ValidatorSet, world: &mut World) {
-        debug_assert_eq!(*validators, *world.chain.validators, "sets do not change yet");
+    fn enter(&mut self, height: Height, validators: &Arc<ValidatorSet>, world: &mut World) {
+        let own = self.set_of(height, world);
+        if own.is_none_or(|own| own != *validators) {
+            world.require(
+                self.index,
+                Err(format!("height {height} begins with validators that are not its own")),
+            );
+        }
         world.note(self.index, || format!("enters h{height}"));
+        let now = world.now();
         let Some(process) = &mut self.process else { return };
+        process.record.enter(now);
         let early = process.early.take(height);
         process.told_work = None;
         for (from, message) in early {
@@ -77,7 +93,7 @@ impl Node {
     /// Sends an own message to all; a liar says what it likes.
     pub(super) fn say(&mut self, message: &Message, world: &mut World) {
         if let Some(liar) = &mut self.liar {
-            for (to, message) in liar.speak(message, &*self.signer, world) {
+            for (to, message) in liar.speak(message, (self.index, &*self.signer), world) {
                 world.send(self.index, to, &Packet::Consensus(Arc::new(message)));
             }
             return;
@@ -109,11 +125,14 @@ impl Node {
     }
 
     fn send_decided(&self, to: NodeId, height: Height, world: &mut World) {
-        let (Some(to), Some(decided)) = (world.index_of(&to), self.disk.block(height)) else { return };
+        let Some(decided) = self.disk.block(height) else { return };
         let lie = self.liar.as_ref().and_then(|liar| liar.body(&decided.block.hash(), Some(&decided.block)));
         let block = Some(lie.unwrap_or_else(|| decided.block.clone()));
         let message = Message::Decided(Decided { certificate: decided.certificate.clone(), block });
-        world.send(self.index, to, &World::consensus(message));
+        let packet = World::consensus(message);
+        for to in world.others_called(to, self.index) {
+            world.send(self.index, to, &packet);
+        }
     }
 
     fn set_timer(&mut self, timer: Timer, after: Duration, world: &mut World) {
@@ -125,14 +144,9 @@ impl Node {
 
     fn share_work(&self, world: &mut World) {
         let Some(process) = &self.process else { return };
-        let transactions = process.pool.oldest(MAX_SHARED);
+        let transactions = process.pool.oldest_within(MAX_SHARED_BYTES);
         if !transactions.is_empty() {
             world.send_to_all(self.index, &Packet::Transactions(Arc::new(transactions)));
         }
-    }
-
-    fn clock_ms(&self, now: Duration) -> u64 {
-        let now_ms = u64::try_from(now.as_millis()).expect("runs are short");
-        (START_S + self.clock_ahead_s) * 1000 + now_ms
     }
 }

@@ -2,17 +2,15 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::Input;
+use quorate_consensus::{Input, Mutant};
 use quorate_types::{Bytes, Height, Message, keccak256};
 
 use super::Node;
 use crate::{
     packet::{Packet, describe},
+    wire,
     world::World,
 };
-
-/// Decided blocks in one answer.
-const MAX_BLOCKS: usize = 16;
 
 impl Node {
     /// Takes a packet; an input for the replica comes of it, or not.
@@ -44,6 +42,21 @@ impl Node {
                 self.on_blocks(&blocks, world);
                 None
             }
+            Packet::Frame(frame) => self.receive_frame(from, frame, world),
+        }
+    }
+
+    /// Bytes: what can be read of them is a packet like any other.
+    fn receive_frame(&mut self, from: usize, frame: wire::Frame, world: &mut World) -> Option<Input> {
+        match wire::decode(frame) {
+            Ok(packet) => self.receive(from, packet, world),
+            Err(error) => {
+                world.tally.count("malformed frames refused");
+                if !world.oracle.is_liar(&world.ids[from]) {
+                    world.require(self.index, Err(format!("cannot read what n{from} sent: {error}")));
+                }
+                None
+            }
         }
     }
 
@@ -58,16 +71,28 @@ impl Node {
         let process = self.process.as_mut()?;
         let neighbour = world.ids[from];
         let (height, current) = (message.height(), process.replica.height());
-        if height > current && !matches!(**message, Message::Status(_)) {
+        if height != current && !matches!(**message, Message::Status(_)) {
+            if height < current {
+                return Some(Input::Behind { height, from: neighbour });
+            }
             if height == current.next() {
                 process.early.hold(height, neighbour, (**message).clone());
                 return None;
             }
             return Some(Input::Ahead { height, from: neighbour });
         }
-        match (**message).clone().verify(world.chain.context()) {
+        let mut set = process.replica.validators().clone();
+        if self.config.breaks(Mutant::OldSet) {
+            let before = current.previous().and_then(Height::previous);
+            set = before.and_then(|before| self.disk.set_after(before)).unwrap_or(&set).clone();
+        }
+        let unseen = self.config.mutant.is_some_and(|mutant| trusts(mutant, message, world));
+        let context =
+            if unseen { world.chain.context_without_signatures(&set) } else { world.chain.context(&set) };
+        match (**message).clone().verify(context) {
             Ok(verified) => Some(Input::Message { message: verified, from: neighbour }),
             Err(error) => {
+                world.tally.count("messages refused");
                 world.note(self.index, || format!("drops {} from n{from}: {error}", describe(message)));
                 None
             }
@@ -97,9 +122,20 @@ impl Node {
     }
 
     fn serve_blocks(&self, to: usize, height: Height, world: &mut World) {
-        let blocks = self.disk.blocks_from(height, MAX_BLOCKS);
+        let blocks = self.disk.blocks_from(height, wire::BLOCKS_AT_ONCE as usize);
         if !blocks.is_empty() && self.is_running() {
             world.send(self.index, to, &Packet::Blocks(Arc::new(blocks.to_vec())));
         }
+    }
+}
+
+/// Whether a mutant takes what is attached to a message unseen. The signature under the message itself it checks.
+fn trusts(mutant: Mutant, message: &Message, world: &World) -> bool {
+    let (domain, verifier) = (&world.chain.domain, &*world.chain.verifier);
+    match (mutant, message) {
+        (Mutant::UnjustifiedProposals, Message::Proposal(it)) => it.propose.verify(domain, verifier),
+        (Mutant::ForgedCertificates, Message::ViewChange(it)) => it.signed.verify(domain, verifier),
+        (Mutant::ForgedCertificates, Message::Decided(_)) => true,
+        _ => false,
     }
 }

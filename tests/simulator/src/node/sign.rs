@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::{Input, Unsigned, VoteBatch};
+use quorate_consensus::{Input, Mutant, Unsigned, VoteBatch};
 use quorate_types::{Domain, Message, Signed, SignedViewChange, Signer};
 use rand::Rng;
 
-use super::{Incoming, Node, statement_of};
+use super::{Incoming, Node};
 use crate::{disk::Frame, queue::Wake, world::World};
 
 impl Node {
@@ -18,17 +18,24 @@ impl Node {
             world.require(self.index, Err(format!("the replica wanted what its guard forbids: {error}")));
             return;
         }
+        if std::mem::take(&mut process.was_unsure) {
+            world.tally.count("votes again after its log was lost");
+        }
         let domain = &world.chain.domain;
         let sign = |unsigned| signed_message(unsigned, domain, &*self.signer);
         let messages: Vec<Message> = batch.statements.into_iter().map(sign).collect();
         if self.crash_point(world) {
             return;
         }
-        self.disk.write_frame(Frame {
-            height: batch.height,
-            messages: messages.clone(),
-            prepared: batch.prepared,
-        });
+        if self.config.breaks(Mutant::SkipsSync) {
+            messages.iter().for_each(|message| self.say(message, world));
+        }
+        let frame = Frame { height: batch.height, messages: messages.clone(), prepared: batch.prepared };
+        if self.liar.is_none() {
+            let truth = self.check_duties(&frame, world);
+            world.require(self.index, truth);
+        }
+        self.disk.write_frame(frame);
         if let Some(process) = &mut self.process {
             process.signing = Some(messages);
         }
@@ -40,10 +47,10 @@ impl Node {
         let Some(messages) = self.process.as_mut().and_then(|process| process.signing.take()) else { return };
         self.disk.sync_log();
         for message in &messages {
-            if self.liar.is_none() {
-                let truth = statement_of(message).map_or(Ok(()), |it| world.oracle.on_synced(self.index, it));
-                world.require(self.index, truth);
+            if matches!(message, Message::ViewChange(_)) {
+                world.tally.count("view changes");
             }
+            self.note_synced(message, world);
         }
         for message in &messages {
             if self.crash_point(world) {

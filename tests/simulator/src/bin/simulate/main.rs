@@ -1,5 +1,7 @@
 //! `simulate`: runs seeds, and says how to replay what failed.
 
+mod report;
+
 use std::{
     ops::Range,
     process::ExitCode,
@@ -7,12 +9,12 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::{Parser, ValueEnum};
-use quorate_simulator::{Keys, Outcome, Scenario, Setup, run};
-use serde::Serialize;
+use quorate_simulator::{Keys, Mutant, Outcome, Scenario, Setup, run};
+use report::Report;
 
 /// Runs simulated clusters, one for each seed, and fails when one of them breaks a rule of the protocol.
 #[derive(Parser)]
@@ -27,12 +29,17 @@ struct Arguments {
     /// Liars among them; by default as many as the scenario likes, and never more than are tolerated.
     #[arg(long)]
     byzantine: Option<u8>,
-    /// One of harsh, calm, crash, partition, restart-all, wiped, liar.
+    /// One of harsh, calm, crash, partition, restart-all, wiped, liar, torn-log, clock-skew, slow-execution, set-change,
+    /// twins.
     #[arg(long, default_value_t = Scenario::Harsh)]
     scenario: Scenario,
-    /// Signs with ed25519 instead of a fast keyed hash.
+    /// Signs with ed25519, sends wire bytes and writes the bytes of vote logs in every seed; by default in one of a
+    /// hundred, and a fast keyed hash in the others.
     #[arg(long)]
     real_keys: bool,
+    /// Breaks a rule in every replica, and stops at the first seed that shows it: `--mutant list` names them.
+    #[arg(long, value_parser = parse_mutant)]
+    mutant: Option<Mutants>,
     /// Prints what happened, step by step.
     #[arg(long, visible_alias = "replay")]
     trace: bool,
@@ -44,36 +51,25 @@ struct Arguments {
     output: Format,
 }
 
+/// What `--mutant` asks for.
+#[derive(Clone, Copy)]
+enum Mutants {
+    List,
+    One(Mutant),
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
     Json,
 }
 
-#[derive(Serialize)]
-struct Report {
-    scenario: &'static str,
-    nodes: u8,
-    seeds: String,
-    passed: usize,
-    failed: Vec<Failure>,
-    blocks: u64,
-    steps: u64,
-    virtual_seconds: f64,
-    longest_recovery_seconds: f64,
-    longest_recovery_seed: Option<u64>,
-    elapsed_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Failure {
-    seed: u64,
-    violation: String,
-    replay: String,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.mutant, Some(Mutants::List)) {
+        Mutant::all().for_each(|it| println!("{:28} breaks {}", it.name(), it.rules()));
+        return ExitCode::SUCCESS;
+    }
     let started = Instant::now();
     let outcomes = run_all(&arguments);
     if arguments.trace {
@@ -81,15 +77,20 @@ fn main() -> ExitCode {
             eprintln!("{line}");
         }
     }
-    let report = report(&arguments, &outcomes, started.elapsed());
+    let report = Report::new(&arguments, &outcomes, started.elapsed());
     match arguments.output {
-        Format::Text => print_text(&report),
+        Format::Text => print!("{report}"),
         Format::Json => match serde_json::to_string_pretty(&report) {
             Ok(text) => println!("{text}"),
             Err(error) => eprintln!("cannot write the report as JSON: {error}"),
         },
     }
-    if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // A mutant that nobody notices is the failure.
+    if report.failures.is_empty() == arguments.broken().is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn run_all(arguments: &Arguments) -> Vec<Outcome> {
@@ -97,7 +98,7 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
         nodes: usize::from(arguments.nodes),
         byzantine: arguments.byzantine.map(usize::from),
         scenario: arguments.scenario,
-        keys: if arguments.real_keys { Keys::Real } else { Keys::Hashed },
+        keys: arguments.real_keys.then_some(Keys::Real),
         trace: arguments.trace,
     };
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -112,7 +113,13 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
                     if seed >= arguments.seeds.end {
                         return;
                     }
-                    let outcome = run(seed, &setup);
+                    let outcome = match arguments.broken() {
+                        Some(mutant) => mutant.infect(|| run(seed, &setup)),
+                        None => run(seed, &setup),
+                    };
+                    if arguments.broken().is_some() && outcome.violation.is_some() {
+                        next.store(u64::MAX, Ordering::Relaxed);
+                    }
                     outcomes.lock().expect("no thread panics while it holds the list").push(outcome);
                 }
             });
@@ -123,60 +130,22 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
     outcomes
 }
 
-fn report(arguments: &Arguments, outcomes: &[Outcome], elapsed: Duration) -> Report {
-    let failed: Vec<Failure> = outcomes
-        .iter()
-        .filter_map(|outcome| {
-            let violation = outcome.violation.as_ref()?.to_string();
-            Some(Failure { seed: outcome.seed, violation, replay: replay(arguments, outcome.seed) })
-        })
-        .collect();
-    let slowest = outcomes.iter().max_by_key(|outcome| outcome.recovery);
-    Report {
-        scenario: arguments.scenario.name(),
-        nodes: arguments.nodes,
-        seeds: format!("{}..{}", arguments.seeds.start, arguments.seeds.end),
-        passed: outcomes.len() - failed.len(),
-        failed,
-        blocks: outcomes.iter().map(|outcome| outcome.blocks.0).sum(),
-        steps: outcomes.iter().map(|outcome| outcome.steps).sum(),
-        virtual_seconds: outcomes.iter().map(|outcome| outcome.time.as_secs_f64()).sum(),
-        longest_recovery_seconds: slowest.map_or(0.0, |outcome| outcome.recovery.as_secs_f64()),
-        longest_recovery_seed: slowest.map(|outcome| outcome.seed),
-        elapsed_seconds: elapsed.as_secs_f64(),
+impl Arguments {
+    /// The rule that is broken.
+    const fn broken(&self) -> Option<Mutant> {
+        match self.mutant {
+            Some(Mutants::One(mutant)) => Some(mutant),
+            Some(Mutants::List) | None => None,
+        }
     }
 }
 
-/// The command that shows one seed again.
-fn replay(arguments: &Arguments, seed: u64) -> String {
-    let mut command = format!("simulate --seeds {seed}..{}", seed.saturating_add(1));
-    command += &format!(" --nodes {} --scenario {}", arguments.nodes, arguments.scenario);
-    if let Some(byzantine) = arguments.byzantine {
-        command += &format!(" --byzantine {byzantine}");
+fn parse_mutant(name: &str) -> Result<Mutants, String> {
+    match Mutant::named(name) {
+        Some(mutant) => Ok(Mutants::One(mutant)),
+        None if name == "list" => Ok(Mutants::List),
+        None => Err(format!("there is no mutant `{name}`: `--mutant list` names them")),
     }
-    if arguments.real_keys {
-        command += " --real-keys";
-    }
-    command + " --trace"
-}
-
-fn print_text(report: &Report) {
-    for failure in &report.failed {
-        println!("seed {} failed {}\n  replay: {}", failure.seed, failure.violation, failure.replay);
-    }
-    let seed = report.longest_recovery_seed.map_or(String::new(), |seed| format!(" (seed {seed})"));
-    println!(
-        "{}: {} of {} seeds passed with {} nodes: {} blocks, {} steps, {:.0} s of virtual time in {:.1} s; longest recovery {:.1} s{seed}",
-        report.scenario,
-        report.passed,
-        report.passed + report.failed.len(),
-        report.nodes,
-        report.blocks,
-        report.steps,
-        report.virtual_seconds,
-        report.elapsed_seconds,
-        report.longest_recovery_seconds,
-    );
 }
 
 fn parse_range(text: &str) -> Result<Range<u64>, String> {

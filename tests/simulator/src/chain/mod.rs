@@ -1,4 +1,7 @@
-//! The simulated chain: real headers, opaque transactions, and an execution that comes down to one hash.
+//! The simulated chain: real headers, opaque transactions, and an execution that comes down to one hash and to who
+//! votes next.
+
+mod change;
 
 use std::sync::Arc;
 
@@ -7,7 +10,9 @@ use quorate_types::{
     VerifyContext, keccak256,
 };
 
-use crate::keys::Keys;
+use crate::keys::{Gullible, Keys};
+
+pub(crate) use change::{Change, set_after};
 
 /// Any chain id will do.
 const CHAIN_ID: u64 = 20_200;
@@ -20,26 +25,31 @@ const MAX_TRANSACTIONS: usize = 8;
 pub(crate) struct Chain {
     pub(crate) domain: Domain,
     pub(crate) genesis: Arc<Block>,
-    pub(crate) validators: Arc<ValidatorSet>,
+    /// Who votes on height 1.
+    pub(crate) first: Arc<ValidatorSet>,
     pub(crate) verifier: Box<dyn Verifier>,
 }
 
 impl Chain {
-    pub(crate) fn new(nodes: usize, keys: Keys) -> Self {
-        let members = (0..nodes).map(|index| Validator::new(keys.signer(key_number(index)).id(), 1));
-        let validators = ValidatorSet::new(members).expect("distinct sound keys of weight 1");
-        let genesis =
-            Block::new(Header { extra_data: validators.hash().into(), ..Header::default() }, vec![]);
+    pub(crate) fn new(members: Vec<Validator>, keys: Keys) -> Self {
+        let first = ValidatorSet::new(members).expect("distinct sound keys of some weight");
+        let genesis = Block::new(Header { extra_data: first.hash().into(), ..Header::default() }, vec![]);
         Self {
             domain: Domain { chain_id: CHAIN_ID, genesis_hash: genesis.hash() },
             genesis: Arc::new(genesis),
-            validators: Arc::new(validators),
+            first: Arc::new(first),
             verifier: keys.verifier(),
         }
     }
 
-    pub(crate) fn context(&self) -> VerifyContext<'_> {
-        VerifyContext { domain: &self.domain, set: &self.validators, verifier: &*self.verifier }
+    /// What messages of a height with these validators are checked against.
+    pub(crate) fn context<'a>(&'a self, set: &'a ValidatorSet) -> VerifyContext<'a> {
+        VerifyContext { domain: &self.domain, set, verifier: &*self.verifier }
+    }
+
+    /// The same for a mutant that takes any signature for a sound one.
+    pub(crate) const fn context_without_signatures<'a>(&'a self, set: &'a ValidatorSet) -> VerifyContext<'a> {
+        VerifyContext { domain: &self.domain, set, verifier: &Gullible }
     }
 }
 
@@ -53,9 +63,16 @@ pub(crate) fn room(gas_shift: u32) -> usize {
     (MAX_TRANSACTIONS >> gas_shift.min(31)).max(1)
 }
 
-/// A block on `parent`, executed.
-pub(crate) fn seal(parent: &Header, transactions: Vec<Bytes>, proposer: u8, timestamp: u64) -> Block {
+/// A block on `parent`, executed, and who votes after it.
+pub(crate) fn seal(
+    parent: &Header,
+    set: &Arc<ValidatorSet>,
+    transactions: Vec<Bytes>,
+    proposer: u8,
+    timestamp: u64,
+) -> (Block, Arc<ValidatorSet>) {
     let transactions_root = Block::transactions_root(&transactions);
+    let next = set_after(set, &transactions);
     let header = Header {
         number: parent.number + 1,
         parent_hash: parent.hash_slow(),
@@ -63,19 +80,25 @@ pub(crate) fn seal(parent: &Header, transactions: Vec<Bytes>, proposer: u8, time
         beneficiary: Address::repeat_byte(proposer),
         transactions_root,
         state_root: state_after(parent, transactions_root),
-        extra_data: parent.extra_data.clone(),
+        extra_data: binding(parent, set, &next),
         ..Header::default()
     };
-    Block::new(header, transactions)
+    (Block::new(header, transactions), next)
 }
 
-/// What execution finds wrong with a block whose body is known to be its own.
-pub(crate) fn judge(parent: &Header, block: &Block) -> Result<(), (RejectReason, Option<Roots>)> {
+/// Who votes after a block whose body is known to be its own and whose height `set` votes on, or what execution finds
+/// wrong with it.
+pub(crate) fn judge(
+    parent: &Header,
+    set: &Arc<ValidatorSet>,
+    block: &Block,
+) -> Result<Arc<ValidatorSet>, (RejectReason, Option<Roots>)> {
     let header = block.header();
+    let next = set_after(set, block.transactions());
     let fits = header.number == parent.number + 1
         && header.parent_hash == parent.hash_slow()
         && header.timestamp >= parent.timestamp
-        && header.extra_data == parent.extra_data;
+        && header.extra_data == binding(parent, set, &next);
     if !fits {
         return Err((RejectReason::Header, None));
     }
@@ -83,7 +106,12 @@ pub(crate) fn judge(parent: &Header, block: &Block) -> Result<(), (RejectReason,
     if state != header.state_root {
         return Err((RejectReason::Divergence, Some(Roots { state, receipts: B256::ZERO })));
     }
-    Ok(())
+    Ok(next)
+}
+
+/// The extra data of a block: the hash of the set after it, which the parent binds already when nothing changes.
+fn binding(parent: &Header, set: &Arc<ValidatorSet>, next: &Arc<ValidatorSet>) -> Bytes {
+    if Arc::ptr_eq(set, next) { parent.extra_data.clone() } else { next.hash().into() }
 }
 
 fn state_after(parent: &Header, transactions_root: B256) -> B256 {

@@ -1,23 +1,20 @@
 //! What must hold in every run, whatever happens: checked at every step, over all nodes and over all their lives.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod sizes;
+mod views;
 
-use quorate_consensus::{Alarm, Evidence, Snapshot};
-use quorate_types::{B256, Height, NodeId, Statement, View};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use quorate_consensus::{Alarm, Evidence};
+use quorate_types::{B256, Height, NodeId, Statement, ValidatorSet, View};
 
 use crate::{
-    chain::Chain,
+    chain::{Chain, set_after},
     packet::{DecidedBlock, describe, short},
+    tally::Tally,
 };
 
-/// The highest view that timers can lead to within a run, with much room. Higher, and a liar moved somebody.
-const MAX_VIEW: u64 = 60;
-/// Effects of one step. A restart sends a few own messages again; nothing else comes near.
-const MAX_EFFECTS: usize = 256;
-/// Inputs that wait at one node while its disk syncs.
-const MAX_INBOX: usize = 4096;
-/// Frames in the vote log: those of the heights whose records are not synced yet.
-const MAX_FRAMES: usize = 512;
+pub(crate) use sizes::Sizes;
 
 /// The numbers of the kinds in [`Statement::kind`].
 const COMMIT: u8 = 3;
@@ -44,19 +41,49 @@ impl fmt::Display for Violation {
     }
 }
 
+/// What was decided at a height.
+#[derive(Debug)]
+struct Decided {
+    hash: B256,
+    timestamp: u64,
+    /// Who votes on the height after it.
+    next: Arc<ValidatorSet>,
+}
+
+impl Decided {
+    fn is_same(&self, height: Height, hash: &B256, next: &ValidatorSet) -> Result<(), String> {
+        if self.hash != *hash {
+            return Err(format!(
+                "FORK: height {height} is decided as {} and as {}",
+                short(&self.hash),
+                short(hash)
+            ));
+        }
+        if *self.next != *next {
+            return Err(format!("two nodes differ in who votes after height {height}"));
+        }
+        Ok(())
+    }
+}
+
 /// Sees everything and forgets nothing.
 #[derive(Debug)]
 pub(crate) struct Oracle {
+    /// The key of each node.
+    keys: Vec<NodeId>,
+    /// Keys that lie or run twice.
     liars: Vec<NodeId>,
-    decided: BTreeMap<Height, B256>,
-    /// What each honest key signed and synced: by node, height, kind, view.
+    decided: BTreeMap<Height, Decided>,
+    /// What each process that does not lie signed and synced in all its lives: by node, height, kind, view.
     said: BTreeMap<(usize, Height, u8, View), Statement>,
+    views: views::Views,
     violation: Option<Violation>,
 }
 
 impl Oracle {
-    pub(crate) const fn new(liars: Vec<NodeId>) -> Self {
-        Self { liars, decided: BTreeMap::new(), said: BTreeMap::new(), violation: None }
+    pub(crate) fn new(keys: Vec<NodeId>, liars: Vec<NodeId>) -> Self {
+        let (decided, said) = (BTreeMap::new(), BTreeMap::new());
+        Self { keys, liars, decided, said, views: views::Views::default(), violation: None }
     }
 
     pub(crate) const fn violation(&self) -> Option<&Violation> {
@@ -72,37 +99,71 @@ impl Oracle {
         self.liars.contains(id)
     }
 
+    pub(crate) fn liars(&self) -> &[NodeId] {
+        &self.liars
+    }
+
     pub(crate) fn highest(&self) -> Height {
         self.decided.last_key_value().map_or(Height::ZERO, |(height, _)| *height)
     }
 
-    /// A node writes a decided block: one hash for each height, with a certificate that proves it.
-    pub(crate) fn on_decided(&mut self, decided: &DecidedBlock, chain: &Chain) -> Result<(), String> {
-        let DecidedBlock { block, certificate } = decided;
-        let (height, hash) = (block.height(), block.hash());
+    /// Who votes on a height, by the blocks that were decided below it.
+    pub(crate) fn set_of(&self, height: Height, chain: &Chain) -> Option<Arc<ValidatorSet>> {
+        match height.previous()? {
+            Height::ZERO => Some(chain.first.clone()),
+            parent => self.decided.get(&parent).map(|decided| decided.next.clone()),
+        }
+    }
+
+    /// A node writes a decided block: one hash for each height, and a certificate that proves it to anyone who knows the
+    /// chain below it.
+    pub(crate) fn on_decided(
+        &mut self,
+        it: &DecidedBlock,
+        next: &ValidatorSet,
+        chain: &Chain,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
+        let DecidedBlock { block, certificate } = it;
+        let (height, hash, timestamp) = (block.height(), block.hash(), block.header().timestamp);
         if (certificate.height(), certificate.block_hash()) != (height, hash) || !block.is_body_bound() {
             return Err(format!("block and certificate of height {height} do not belong together"));
         }
+        let set = self.set_of(height, chain).ok_or("a block is decided before its parent")?;
         certificate
-            .verify(&chain.domain, &chain.validators, &*chain.verifier)
+            .verify(&chain.domain, &set, &*chain.verifier)
             .map_err(|error| format!("the certificate of height {height} proves nothing: {error}"))?;
-        let first = *self.decided.entry(height).or_insert(hash);
-        if first != hash {
-            return Err(format!(
-                "FORK: height {height} is decided as {} and as {}",
-                short(&first),
-                short(&hash)
-            ));
+        if certificate.view() > View::ZERO {
+            tally.count("decisions above view 0");
+        }
+        if let Some(first) = self.decided.get(&height) {
+            return first.is_same(height, &hash, next);
         }
         let parent = height.previous().and_then(|parent| self.decided.get(&parent));
-        if parent.is_some_and(|parent| *parent != block.header().parent_hash) {
+        if parent.is_some_and(|parent| parent.hash != block.header().parent_hash) {
             return Err(format!("height {height} is decided on a parent that was not"));
         }
-        Ok(())
+        if parent.is_some_and(|parent| parent.timestamp > timestamp) {
+            return Err(format!("time runs backwards at height {height}"));
+        }
+        let after = set_after(&set, block.transactions());
+        if *after != *set {
+            tally.count("validator sets that followed another");
+        }
+        let first = Decided { hash, timestamp, next: after };
+        let truth = first.is_same(height, &hash, next);
+        self.decided.insert(height, first);
+        truth
     }
 
     /// An honest node's statement is on disk for good: it must agree with all that it ever put there.
-    pub(crate) fn on_synced(&mut self, node: usize, new: Statement) -> Result<(), String> {
+    pub(crate) fn on_synced(
+        &mut self,
+        node: usize,
+        is_honest: bool,
+        new: Statement,
+        set: Option<&ValidatorSet>,
+    ) -> Result<(), String> {
         let (height, kind, view) = (new.height(), new.kind(), new.view());
         match self.said.insert((node, height, kind, view), new) {
             // Read again after a restart.
@@ -121,7 +182,29 @@ impl Oracle {
         if kind < VIEW_CHANGE && self.said.range(higher).next().is_some() {
             return Err(format!("voted in a view that it had given up: {new:?}"));
         }
-        Ok(())
+        let set = set.ok_or("something is signed for a height whose parent nobody decided")?;
+        let who = self.keys[node];
+        if !is_honest {
+            return Ok(());
+        }
+        if !set.contains(&who) {
+            return Err(format!("signed without a vote: {new:?}"));
+        }
+        self.views.on_said(who, &new, set, |key| self.liars.contains(key))
+    }
+
+    /// A node starts with a log that it trusts: what it ever signed above its head must be in there (R20).
+    pub(crate) fn on_trusted_start(
+        &self,
+        node: usize,
+        head: Height,
+        found: &[Statement],
+    ) -> Result<(), String> {
+        let above = (node, head.next(), 0, View::ZERO)..(node + 1, Height::ZERO, 0, View::ZERO);
+        match self.said.range(above).find(|(_, said)| !found.contains(said)) {
+            Some((_, lost)) => Err(format!("trusts a log that has lost what it signed: {lost:?}")),
+            None => Ok(()),
+        }
     }
 
     /// Nothing binding leaves an honest node before it is synced.
@@ -147,7 +230,7 @@ impl Oracle {
         if self.is_liar(&signer) { Ok(()) } else { Err(format!("an honest key lied: {evidence:?}")) }
     }
 
-    /// All nodes execute alike and no key runs twice, so nothing here is worth an alarm.
+    /// All nodes execute alike and an honest key runs once, so nothing here is worth an alarm.
     pub(crate) fn on_alarm(alarm: &Alarm) -> String {
         match alarm {
             Alarm::ForeignSignature(message) => format!("false alarm: own {} is foreign", describe(message)),
@@ -158,26 +241,5 @@ impl Oracle {
                 format!("false alarm: roots of height {height} are disputed")
             }
         }
-    }
-
-    /// Bounds on what a step does and on what piles up.
-    pub(crate) fn on_step(
-        effects: usize,
-        inbox: usize,
-        frames: usize,
-        state: &Snapshot,
-    ) -> Result<(), String> {
-        let bounds = [
-            ("effects of one step", effects, MAX_EFFECTS),
-            ("inputs that wait", inbox, MAX_INBOX),
-            ("frames in the vote log", frames, MAX_FRAMES),
-        ];
-        if let Some((what, count, most)) = bounds.into_iter().find(|(_, count, most)| count > most) {
-            return Err(format!("{count} {what}, more than {most}"));
-        }
-        if state.view.0 > MAX_VIEW {
-            return Err(format!("view {} was reached at height {}", state.view, state.height));
-        }
-        Ok(())
     }
 }

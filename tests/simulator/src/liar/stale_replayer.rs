@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_types::{Message, NodeId};
+use quorate_types::Message;
 use rand::Rng;
 
 use crate::{packet::Packet, world::World};
@@ -27,12 +27,15 @@ impl Memory {
         }
     }
 
-    pub(super) fn replay(&self, me: NodeId, world: &mut World) {
-        let Some(me) = world.index_of(&me).filter(|_| !self.0.is_empty()) else { return };
+    pub(super) fn replay(&self, me: usize, world: &mut World) {
+        if self.0.is_empty() {
+            return;
+        }
         for _ in 0..AT_ONCE {
             let message = self.0[world.rng.random_range(0..self.0.len())].clone();
             let to = world.rng.random_range(0..world.ids.len());
             if to != me {
+                world.tally.count("old messages sent again");
                 world.send(me, to, &Packet::Consensus(message));
             }
         }

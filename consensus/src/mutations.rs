@@ -1,0 +1,168 @@
+//! The mutants as the simulator sees them, and those whose breaking takes more than leaving something out.
+
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+
+use quorate_types::{Block, Header, Proposal, Propose, QuorumCertificate, Signed, ValidatorSet, View, Vote};
+
+use crate::{Effect, Mutant, Replica, ReplicaConfig, Unsigned, UnsignedProposal, VoteBatch, votes::Votes};
+
+thread_local! {
+    static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+}
+
+/// Each with its name on the command line and the rules of `PROTOCOL.md` that it breaks.
+const ALL: &[(Mutant, &str, &str)] = &[
+    (Mutant::IgnoresInterval, "ignores-interval", "R1"),
+    (Mutant::WaitsAtFirstHeight, "waits-at-first-height", "R1"),
+    (Mutant::ProposesAgain, "proposes-again", "R2"),
+    (Mutant::SignsAhead, "signs-ahead", "R2"),
+    (Mutant::IgnoresLock, "ignores-lock", "R3"),
+    (Mutant::PrevotesAgain, "prevotes-again", "R4"),
+    (Mutant::PrevotesUnexecuted, "prevotes-unexecuted", "R5"),
+    (Mutant::MeasuresReproposals, "measures-reproposals", "R5"),
+    (Mutant::NeverWaitsForTime, "never-waits-for-time", "R5"),
+    (Mutant::StrictTimestamps, "strict-timestamps", "R5"),
+    (Mutant::LowersLock, "lowers-lock", "R6"),
+    (Mutant::LocksWithoutBlock, "locks-without-block", "R6"),
+    (Mutant::QuorumMinusOne, "quorum-minus-one", "R6, R10"),
+    (Mutant::CountsDuplicates, "counts-duplicates", "R6, R10, R13"),
+    (Mutant::NeverFetches, "never-fetches", "R7"),
+    (Mutant::ForgetsBlocks, "forgets-blocks", "R7"),
+    (Mutant::LeavesLockOut, "leaves-lock-out", "R8"),
+    (Mutant::SkipsSync, "skips-sync", "R8"),
+    (Mutant::CommitsOnUnsyncedParent, "commits-on-unsynced-parent", "R9"),
+    (Mutant::MixesViews, "mixes-views", "R10"),
+    (Mutant::WishesWithoutLock, "wishes-without-lock", "R11"),
+    (Mutant::VotesBelowWish, "votes-below-wish", "R12"),
+    (Mutant::JumpsToHighest, "jumps-to-highest", "R13"),
+    (Mutant::KeepsFirstWish, "keeps-first-wish", "R13"),
+    (Mutant::DropsAttachment, "drops-attachment", "R13"),
+    (Mutant::OwnWorkOnly, "own-work-only", "R14"),
+    (Mutant::SharesNothing, "shares-nothing", "R14"),
+    (Mutant::ViewsRunAway, "views-run-away", "R15"),
+    (Mutant::SmallCap, "small-cap", "R15, R16, R17"),
+    (Mutant::WaitsForSilent, "waits-for-silent", "R18"),
+    (Mutant::SaysOnce, "says-once", "R19"),
+    (Mutant::PassesNothingOn, "passes-nothing-on", "R19"),
+    (Mutant::ForgetsLock, "forgets-lock", "R20"),
+    (Mutant::RunsAheadOfDisk, "runs-ahead-of-disk", "R20"),
+    (Mutant::RecyclesEarly, "recycles-early", "R20"),
+    (Mutant::TrustsLostLog, "trusts-lost-log", "R21"),
+    (Mutant::ResumesEarly, "resumes-early", "R21"),
+    (Mutant::BelievesRelayedHeads, "believes-relayed-heads", "R21"),
+    (Mutant::HidesDivergence, "hides-divergence", "R22"),
+    (Mutant::IgnoresTwin, "ignores-twin", "R23"),
+    (Mutant::KeepsEvidence, "keeps-evidence", "R24"),
+    (Mutant::UnjustifiedProposals, "unjustified-proposals", "Messages"),
+    (Mutant::ForgedCertificates, "forged-certificates", "Messages"),
+    (Mutant::OldSet, "old-set", "R25"),
+];
+
+impl Mutant {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().map(|(mutant, ..)| *mutant)
+    }
+
+    /// The one with that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        ALL.iter().find(|(_, it, _)| *it == name).map(|(mutant, ..)| *mutant)
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().1
+    }
+
+    /// The rules that it breaks.
+    #[must_use]
+    pub fn rules(self) -> &'static str {
+        self.entry().2
+    }
+
+    fn entry(self) -> &'static (Self, &'static str, &'static str) {
+        ALL.iter().find(|(mutant, ..)| *mutant == self).expect("the table has every mutant")
+    }
+
+    /// Has every replica that `story` makes break the rule; the story need not know.
+    pub fn infect<T>(self, story: impl FnOnce() -> T) -> T {
+        /// Also when the story panics, as it should.
+        struct Cured;
+        impl Drop for Cured {
+            fn drop(&mut self) {
+                ACTIVE.set(None);
+            }
+        }
+        let _cured = Cured;
+        ACTIVE.set(Some(self));
+        story()
+    }
+
+    /// What replicas made by this thread break.
+    #[must_use]
+    pub fn active() -> Option<Self> {
+        ACTIVE.get()
+    }
+}
+
+/// Certificates that prove nothing: of a quorum that is one less, or of votes that are counted for each view or signature.
+pub(crate) fn miscount(
+    config: &ReplicaConfig,
+    votes: &Votes,
+    vote: Vote,
+    set: &ValidatorSet,
+) -> Option<QuorumCertificate> {
+    let (needed, any_view) = match config.mutant? {
+        Mutant::QuorumMinusOne => (set.quorum() - 1, false),
+        Mutant::CountsDuplicates => (set.quorum().div_ceil(2), false),
+        Mutant::MixesViews => (set.quorum(), true),
+        _ => return None,
+    };
+    let same = |it: &&Signed<Vote>| {
+        let it = it.statement;
+        it == vote || (any_view && Vote { view: vote.view, ..it } == vote)
+    };
+    let cast = votes.all().filter(same).map(|it| (set.index_of(&it.signer), it.signature));
+    let cast: BTreeMap<_, _> = cast.filter_map(|(index, signature)| Some((index?, signature))).collect();
+    let weight: u64 = cast.keys().map(|index| set.members()[*index].weight).sum();
+    let mut signers = vec![0_u8; cast.last_key_value()?.0 / 8 + 1];
+    cast.keys().for_each(|index| signers[index / 8] |= 1 << (index % 8));
+    let signatures = cast.into_values().collect();
+    (weight >= needed).then_some(QuorumCertificate { vote, signers, signatures })
+}
+
+/// What stands for a block that is not there.
+pub(crate) fn no_block() -> Arc<Block> {
+    Arc::new(Block::new(Header::default(), Vec::new()))
+}
+
+/// The next leader offers a block on one that is locked and may never be decided.
+pub(crate) fn sign_ahead(replica: &mut Replica) {
+    use {Block, Proposal, Propose, View};
+
+    /// Where it notes that it did.
+    const DONE: View = View(u64::MAX);
+    let Some((_, locked)) = &replica.now.prepared else { return };
+    let height = replica.now.height.next();
+    let leads = replica.now.validators.leader(height, View::ZERO).key == replica.config.me;
+    let done = replica.now.own.proposed.contains_key(&DONE);
+    if !replica.config.breaks(Mutant::SignsAhead) || !leads || done || !replica.may_sign() {
+        return;
+    }
+    let header = Header { number: height.0, parent_hash: locked.hash(), ..locked.header().clone() };
+    let block = Block::new(header.clone(), Vec::new());
+    let body_hash = Proposal::body_hash(&[]);
+    let propose = Propose { height, view: View::ZERO, block_hash: block.hash(), body_hash };
+    let proposal = UnsignedProposal {
+        propose,
+        header,
+        transaction_hashes: Vec::new(),
+        prefilled: Vec::new(),
+        justification: None,
+    };
+    replica.now.own.proposed.insert(DONE, propose.block_hash);
+    let statements = vec![Unsigned::Proposal(Box::new(proposal))];
+    replica.emit(Effect::Vote(VoteBatch { height, statements, prepared: None }));
+}

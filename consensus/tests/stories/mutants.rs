@@ -1,0 +1,122 @@
+//! Every mutant of the engine, against every story: each must make one of them fail.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+
+use quorate_consensus::Mutant;
+
+use crate::{forgery, liveness, restart, view_change, voting};
+
+type Story = (&'static str, fn());
+
+const STORIES: &[Story] = &[
+    ("amnesia_does_not_come_with_a_restart", restart::amnesia_does_not_come_with_a_restart),
+    ("the_lock_survives_a_restart", restart::the_lock_survives_a_restart),
+    ("nothing_happens_before_the_start", restart::nothing_happens_before_the_start),
+    ("a_restored_wish_is_not_signed_again", restart::a_restored_wish_is_not_signed_again),
+    ("a_restored_view_has_a_timer_of_its_own", restart::a_restored_view_has_a_timer_of_its_own),
+    ("wiped_ahead_abstains_for_three_heights", restart::wiped_ahead_abstains_for_three_heights),
+    ("a_head_counts_only_when_told_in_person", restart::a_head_counts_only_when_told_in_person),
+    ("a_log_lost_at_birth_is_lost", restart::a_log_lost_at_birth_is_lost),
+    ("a_block_goes_from_proposal_to_decision", voting::a_block_goes_from_proposal_to_decision),
+    ("the_lock_goes_to_disk_with_the_commit", voting::the_lock_goes_to_disk_with_the_commit),
+    ("duplicate_signers_decide_nothing", voting::duplicate_signers_decide_nothing),
+    ("commits_of_an_older_view_decide", voting::commits_of_an_older_view_decide),
+    ("timeout_during_commit_changes_nothing", voting::timeout_during_commit_changes_nothing),
+    ("a_commit_waits_for_the_disk", voting::a_commit_waits_for_the_disk),
+    ("nothing_is_signed_two_blocks_above_the_disk", voting::nothing_is_signed_two_blocks_above_the_disk),
+    (
+        "two_proposals_in_one_view_are_evidence_and_the_first_stays",
+        voting::two_proposals_in_one_view_are_evidence_and_the_first_stays,
+    ),
+    (
+        "reproposal_too_old_is_not_measured_by_the_clock",
+        voting::reproposal_too_old_is_not_measured_by_the_clock,
+    ),
+    ("silent_divergence_is_said_in_either_order", voting::silent_divergence_is_said_in_either_order),
+    (
+        "two_that_compute_other_roots_raise_the_alarm_everywhere",
+        voting::two_that_compute_other_roots_raise_the_alarm_everywhere,
+    ),
+    ("a_foreign_signature_ends_all_signing", voting::a_foreign_signature_ends_all_signing),
+    (
+        "flood_of_far_views_fills_the_liars_slots_alone",
+        voting::flood_of_far_views_fills_the_liars_slots_alone,
+    ),
+    (
+        "empty_interval_the_chain_rests_until_there_is_work",
+        liveness::empty_interval_the_chain_rests_until_there_is_work,
+    ),
+    (
+        "lone_transaction_is_shared_until_it_is_in_a_block",
+        liveness::lone_transaction_is_shared_until_it_is_in_a_block,
+    ),
+    ("dead_leader_tax_is_paid_once", liveness::dead_leader_tax_is_paid_once),
+    (
+        "dead_leader_tax_is_not_levied_on_a_leader_that_others_hear",
+        liveness::dead_leader_tax_is_not_levied_on_a_leader_that_others_hear,
+    ),
+    ("a_neighbour_behind_is_helped_once_a_tick", liveness::a_neighbour_behind_is_helped_once_a_tick),
+    (
+        "link_cut_what_is_sent_again_is_passed_on_again",
+        liveness::link_cut_what_is_sent_again_is_passed_on_again,
+    ),
+    ("a_lower_lock_does_not_replace_a_higher_one", view_change::a_lower_lock_does_not_replace_a_higher_one),
+    ("blocks_keep_their_distance", liveness::blocks_keep_their_distance),
+    ("restart_runaway_timers_need_a_quorum", view_change::restart_runaway_timers_need_a_quorum),
+    ("liar_high_view_moves_nobody", view_change::liar_high_view_moves_nobody),
+    ("no_vote_after_giving_up", view_change::no_vote_after_giving_up),
+    ("a_wish_names_the_lock", view_change::a_wish_names_the_lock),
+    ("prepared_then_lost_is_proposed_again", view_change::prepared_then_lost_is_proposed_again),
+    (
+        "a_lock_without_its_body_is_fetched_or_left_out",
+        view_change::a_lock_without_its_body_is_fetched_or_left_out,
+    ),
+    (
+        "slow_execution_holds_the_timer_back_within_bounds",
+        view_change::slow_execution_holds_the_timer_back_within_bounds,
+    ),
+    ("slow_execution_shrinks_fresh_blocks", view_change::slow_execution_shrinks_fresh_blocks),
+    ("a_vote_shows_the_view_of_its_signer", view_change::a_vote_shows_the_view_of_its_signer),
+    ("newview_unchecked_parts_do_not_pass", forgery::newview_unchecked_parts_do_not_pass),
+    ("newview_unchecked_signatures_do_not_pass", forgery::newview_unchecked_signatures_do_not_pass),
+    ("a_wish_proves_its_lock", forgery::a_wish_proves_its_lock),
+    ("body_not_bound_to_the_signature_does_not_pass", forgery::body_not_bound_to_the_signature_does_not_pass),
+    (
+        "unsigned_empty_blocks_and_other_bodies_do_not_pass",
+        forgery::unsigned_empty_blocks_and_other_bodies_do_not_pass,
+    ),
+    ("type_confusion_is_a_bad_signature", forgery::type_confusion_is_a_bad_signature),
+];
+
+/// What no story of one replica shows: it lies in the driver, or takes a cluster. The simulator's suite has them.
+const IN_THE_SIMULATOR: &[Mutant] = &[
+    Mutant::ProposesAgain,
+    Mutant::SignsAhead,
+    Mutant::NeverWaitsForTime,
+    Mutant::StrictTimestamps,
+    Mutant::ForgetsBlocks,
+    Mutant::SkipsSync,
+    Mutant::MixesViews,
+    Mutant::VotesBelowWish,
+    Mutant::RecyclesEarly,
+    Mutant::UnjustifiedProposals,
+    Mutant::ForgedCertificates,
+    Mutant::OldSet,
+];
+
+#[test]
+fn every_mutant_makes_a_story_fail() {
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let mut survivors = Vec::new();
+    for mutant in Mutant::all() {
+        let fails = |(_, story): &&Story| mutant.infect(|| catch_unwind(AssertUnwindSafe(story)).is_err());
+        let caught: Vec<&str> = STORIES.iter().filter(fails).map(|(name, _)| *name).collect();
+        println!("{:28} {:10} {}", mutant.name(), mutant.rules(), caught.join(", "));
+        if caught.is_empty() != IN_THE_SIMULATOR.contains(&mutant) {
+            survivors.push(mutant.name());
+        }
+    }
+    set_hook(hook);
+    assert!(survivors.is_empty(), "caught by no story, or listed though they are: {survivors:?}");
+}

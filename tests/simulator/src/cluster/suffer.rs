@@ -1,0 +1,99 @@
+//! Faults happen.
+
+use quorate_types::Bytes;
+use rand::Rng;
+
+use super::Cluster;
+use crate::{
+    disk::{Death, Disk},
+    fault::Fault,
+    node::Fuse,
+    packet::Packet,
+};
+
+impl Cluster {
+    /// Has something go wrong now.
+    pub fn suffer(&mut self, fault: Fault) {
+        self.world.tally.count(fault.name());
+        match fault {
+            Fault::Start(node) => self.start(node),
+            Fault::Crash { node, death, after: 0 } => {
+                self.nodes[node].crash(death, &mut self.world);
+            }
+            Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
+            Fault::Wipe(node) => self.lose(node, "its data folder", |disk| {
+                disk.wipe();
+                true
+            }),
+            Fault::LoseLog(node) => self.lose(node, "its vote log", |disk| {
+                disk.lose_log();
+                true
+            }),
+            Fault::DamageLog { node, chance } => self.lose(node, "bytes of its vote log", |disk| {
+                disk.damage_log(chance);
+                true
+            }),
+            Fault::RestoreCopy { node, back } => {
+                self.lose(node, "its last blocks", |disk| disk.restore_copy(back));
+            }
+            Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
+            Fault::ExecutionFails { node, fails } => self.nodes[node].execution_fails = fails,
+            Fault::Clock { node, off_s } => self.nodes[node].clock_off_s = off_s,
+            Fault::Partition(side) => self.world.network.partition(&side),
+            Fault::Cut { from, to } => self.world.network.cut(from, to),
+            Fault::Mend => self.world.network.mend(),
+            Fault::Weather(weather) => self.world.network.weather = weather,
+            Fault::Inject(node) => self.inject(node),
+            Fault::SetWeight { member, weight, client } => self.set_weight(member, weight, client),
+            Fault::ChangeSet { chance, client } => self.change_set(chance, client),
+        }
+    }
+
+    /// Starts a node, unless it runs; those that run greet it.
+    pub fn start(&mut self, node: usize) {
+        self.nodes[node].fuse = None;
+        if self.nodes[node].is_running() || self.gone[node] {
+            return;
+        }
+        self.nodes[node].start(&mut self.world);
+        for other in self.world.others(node) {
+            if self.nodes[other].is_running() {
+                self.world.send(node, other, &Packet::Hello);
+                self.world.send(other, node, &Packet::Hello);
+            }
+        }
+    }
+
+    /// Starts all that do not run.
+    pub fn start_all(&mut self) {
+        (0..self.nodes.len()).for_each(|node| self.start(node));
+    }
+
+    /// Ends a process now.
+    pub fn crash(&mut self, node: usize, death: Death) {
+        self.suffer(Fault::Crash { node, death, after: 0 });
+    }
+
+    /// Ends a process that nobody will start again.
+    pub fn bury(&mut self, node: usize) {
+        self.crash(node, Death::PowerCut);
+        self.gone[node] = true;
+    }
+
+    /// A stopped node loses something, if it can.
+    fn lose(&mut self, node: usize, what: &str, happens: impl FnOnce(&mut Disk) -> bool) {
+        if !self.nodes[node].is_running() && happens(&mut self.nodes[node].disk) {
+            self.world.note(node, || format!("loses {what}"));
+            self.world.tally.count("memories lost");
+        }
+    }
+
+    /// A client sends a new transaction to a node, which loses it when it does not run.
+    pub fn inject(&mut self, node: usize) {
+        self.transactions += 1;
+        let salt: u64 = self.world.rng.random();
+        let mut raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
+        raw.resize(self.transaction_bytes.max(raw.len()), 0);
+        self.nodes[node].inject(Bytes::from(raw), &mut self.world);
+    }
+}

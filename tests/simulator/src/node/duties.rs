@@ -1,0 +1,138 @@
+//! What an honest node owes whenever it signs, judged from outside: from its disk, from what it executed, and from the
+//! clock. It shares no code with the replica.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use quorate_types::{B256, Height, Message, Phase, Prepared, Proposal, Reject, View, Vote};
+
+use super::Node;
+use crate::{chain::MAX_AHEAD_S, disk::Frame, world::World};
+
+/// How far above the disk a node may sign (R20).
+const ABOVE_DISK: u64 = 2;
+
+/// What a process did, as far as its duties depend on it.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    /// Blocks that it executed or built, with their times.
+    executed: BTreeMap<B256, u64>,
+    /// Blocks that were asked for with a lock or a decision behind them: their time is not measured (R5).
+    bound: BTreeSet<B256>,
+    /// The locks in its log, the last of each height.
+    locks: BTreeMap<Height, Prepared>,
+    /// When it entered the height in flight.
+    entered: Duration,
+}
+
+impl Record {
+    pub(super) fn execute(&mut self, block_hash: B256, timestamp_s: u64) {
+        self.executed.insert(block_hash, timestamp_s);
+    }
+
+    pub(super) fn bind(&mut self, block_hash: B256) {
+        self.bound.insert(block_hash);
+    }
+
+    pub(super) fn enter(&mut self, now: Duration) {
+        self.entered = now;
+    }
+
+    pub(super) fn lock(&mut self, height: Height, lock: Prepared) {
+        self.locks.insert(height, lock);
+    }
+}
+
+impl Node {
+    /// Judges a frame that is about to be written.
+    pub(super) fn check_duties(&mut self, frame: &Frame, world: &World) -> Result<(), String> {
+        let height = frame.height;
+        if height.0 > self.disk.durable().0 + ABOVE_DISK {
+            return Err(format!("signs at height {height} with {} on disk", self.disk.durable()));
+        }
+        if let Some((certificate, block)) = &frame.prepared {
+            if block.hash() != certificate.block_hash() || !block.is_body_bound() {
+                return Err(format!("a lock without its block at height {height}"));
+            }
+            let lock = Prepared { view: certificate.view(), block_hash: certificate.block_hash() };
+            if let Some(process) = &mut self.process {
+                process.record.lock(height, lock);
+            }
+        }
+        let set = self.set_of(height, world).ok_or("signs at a height whose parent it does not have")?;
+        for message in &frame.messages {
+            if let Err(error) = message.clone().verify(world.chain.context(&set)) {
+                return Err(format!("signs what nobody accepts: {error}"));
+            }
+            match message {
+                Message::Proposal(proposal) => self.check_proposal_duties(proposal, world)?,
+                Message::Vote(vote) => self.check_vote_duties(&vote.statement, world)?,
+                Message::ViewChange(change) => {
+                    let lock = change.signed.statement.prepared;
+                    self.require_lock(height, lock)?;
+                }
+                Message::Reject(_) | Message::Status(_) | Message::Decided(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn check_proposal_duties(&self, proposal: &Proposal, world: &World) -> Result<(), String> {
+        let Some(process) = &self.process else { return Ok(()) };
+        let propose = proposal.propose.statement;
+        let parent = propose.height.previous().and_then(|parent| self.header(parent, world));
+        if parent.map(|it| it.hash_slow()) != Some(proposal.header.parent_hash) {
+            return Err(format!("proposes height {} on a parent that is not decided here", propose.height));
+        }
+        let waited = world.now().saturating_sub(process.record.entered);
+        let first = propose.view == View::ZERO && propose.height > Height(1);
+        if first && waited < self.config.min_block_interval {
+            return Err(format!("proposes height {} after {waited:?}", propose.height));
+        }
+        Ok(())
+    }
+
+    fn check_vote_duties(&self, vote: &Vote, world: &World) -> Result<(), String> {
+        let Some(process) = &self.process else { return Ok(()) };
+        let Vote { phase, height, view, block_hash } = *vote;
+        let Some(timestamp_s) = process.record.executed.get(&block_hash) else {
+            return Err(format!("votes at height {height} for a block that it did not execute"));
+        };
+        match phase {
+            Phase::Prevote => {
+                let limit = self.clock_s(world.now()) + MAX_AHEAD_S;
+                let measured = !process.record.bound.contains(&block_hash);
+                if measured && *timestamp_s > limit {
+                    return Err(format!("prevotes at height {height} for a block from the future"));
+                }
+                Ok(())
+            }
+            Phase::Commit => {
+                if self.disk.durable().next() < height {
+                    return Err(format!("commits at height {height} on a parent that is not synced"));
+                }
+                self.require_lock(height, Some(Prepared { view, block_hash }))
+            }
+        }
+    }
+
+    /// What an honest leader offers is good.
+    pub(super) fn check_refusal(&self, reject: &Reject, world: &mut World) {
+        let Some(process) = self.process.as_ref().filter(|_| self.is_honest()) else { return };
+        let leader = process.replica.validators().leader(reject.height, reject.view).key;
+        if !world.oracle.is_liar(&leader) {
+            let refused = format!("refuses what an honest leader offered: {reject:?}");
+            world.require(self.index, Err(refused));
+        }
+    }
+
+    fn require_lock(&self, height: Height, lock: Option<Prepared>) -> Result<(), String> {
+        let logged = self.process.as_ref().and_then(|process| process.record.locks.get(&height));
+        if lock.is_some() && logged != lock.as_ref() {
+            return Err(format!("speaks of a lock at height {height} that is not in its log: {lock:?}"));
+        }
+        Ok(())
+    }
+}

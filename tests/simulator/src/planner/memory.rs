@@ -1,0 +1,56 @@
+//! A node forgets what it signed.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::Planner;
+use crate::{disk::Death, fault::Fault};
+
+/// In smaller sets the others are no quorum: nobody could say what the lost log held.
+const MIN_NODES: usize = 3;
+/// By how much a copy of the blocks is older: the log must still hold something that shows it.
+const BACK: std::ops::RangeInclusive<u64> = 3..=8;
+
+/// What is lost.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Folder,
+    Log,
+    Bytes,
+    Blocks,
+}
+
+impl Planner<'_> {
+    /// The data folder.
+    pub(crate) fn wipe(&mut self) {
+        self.lose(Loss::Folder);
+    }
+
+    /// Any part of it.
+    pub(crate) fn lose_something(&mut self) {
+        let losses = [Loss::Folder, Loss::Log, Loss::Bytes, Loss::Blocks];
+        let loss = losses[self.rng.random_range(0..losses.len())];
+        self.lose(loss);
+    }
+
+    fn lose(&mut self, loss: Loss) {
+        if self.nodes < MIN_NODES || self.spare() == 0 {
+            return;
+        }
+        let Some(node) = self.someone_reliable() else { return };
+        self.forgets = true;
+        self.unreliable.push(node);
+        let at = self.moment();
+        self.add(at, Fault::Crash { node, death: Death::TornPowerCut, after: 0 });
+        let fault = match loss {
+            Loss::Folder => Fault::Wipe(node),
+            Loss::Log => Fault::LoseLog(node),
+            Loss::Bytes => Fault::DamageLog { node, chance: self.rng.random() },
+            Loss::Blocks => Fault::RestoreCopy { node, back: self.rng.random_range(BACK) },
+        };
+        self.add(at + Duration::from_millis(10), fault);
+        let back = at + self.millis(20, 1000);
+        self.add(back, Fault::Start(node));
+    }
+}
