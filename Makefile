@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench bench-alive testnet testnet-down test check fmt
+.PHONY: help system build bench bench-alive testnet testnet-down test power-cuts fuzz check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -42,6 +42,21 @@ testnet-down: ## Stops that network
 
 test: system ## Runs all tests
 	cargo test $(BUILD)
+
+power-cuts: build ## Lets the power go at 200 random instants under a running network
+	cargo test $(BUILD) --test e2e -- --ignored --nocapture 200_random_instants
+
+FUZZ_SECONDS ?= 30
+# A frame of 64 KiB holds every shape, and no honest decoder asks for 64 MiB at once for it.
+FUZZ_LIMITS := -max_len=65536 -malloc_limit_mb=64
+
+fuzz: ## Fuzzes each decoder for half a minute: fuzz/README.md
+	mkdir -p $(CARGO_TARGET_DIR)/fuzz
+	rustc --edition 2024 -o $(CARGO_TARGET_DIR)/fuzz/seeds fuzz/seeds.rs
+	$(CARGO_TARGET_DIR)/fuzz/seeds fuzz/corpus
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	  cargo +nightly fuzz run --target-dir $(CARGO_TARGET_DIR)/fuzz $$target -- $(FUZZ_LIMITS) -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 check: system ## Formatting, lints, documentation, licences: what has to be clean before a change goes in
 	cargo fmt --all --check

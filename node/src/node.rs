@@ -12,11 +12,20 @@ mod disk;
 mod listen;
 mod network_events;
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use eyre::WrapErr as _;
 
 use crate::{config::NodeConfig, exit::Exit, logging, stop::Stop};
+
+/// How long what still runs may take when all tasks have ended; the promise to an operator is 5 seconds for all.
+const LAST_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often a thread that should end is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What the operator says about the vote log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +50,25 @@ pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
     let result = runtime.block_on(async {
         let node = assemble::Node::start(config, trust, stop.clone()).await?;
         wait_for_signal(&stop).await?;
-        node.end().await;
-        Ok::<(), eyre::Report>(())
+        Ok::<_, eyre::Report>(node.end().await)
     });
     // What still runs reads only; it must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    result?;
+    runtime.shutdown_timeout(LAST_TIMEOUT);
+    wait_for_database(&result?);
     let exit = stop.exit();
     if exit == Exit::Success {
         tracing::info!("stopped");
     }
     Ok(exit.into())
+}
+
+/// Waits for the chain thread, which closes the database when the last that could ask it something is gone. Were it at that
+/// while the process ends, RocksDB would use what is destroyed already, and abort.
+fn wait_for_database(chain: &JoinHandle<()>) {
+    let deadline = Instant::now() + LAST_TIMEOUT;
+    while !chain.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 async fn wait_for_signal(stop: &Stop) -> eyre::Result<()> {

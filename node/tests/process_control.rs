@@ -58,6 +58,7 @@ impl Story {
             observers: 1,
             chain_id: 20200,
             block_interval: Duration::from_millis(50),
+            empty_block_interval: Duration::ZERO,
             alloc: None,
             rpc_port: base,
             ops_port: base + 2,

@@ -39,6 +39,11 @@ impl Wallet {
         Self { signer: PrivateKeySigner::from_bytes(&secret).expect("a valid key"), nonce: 0 }
     }
 
+    /// Goes on from the nonce that the chain expects next.
+    pub fn resume(&mut self, nonce: u64) {
+        self.nonce = nonce;
+    }
+
     /// Where it is paid.
     #[must_use]
     pub fn address(&self) -> Address {
@@ -82,6 +87,12 @@ impl Wallet {
 /// Sends raw bytes; the answer is the hash.
 pub async fn send(client: &HttpClient, raw: &Bytes) -> B256 {
     client.request("eth_sendRawTransaction", rpc_params![raw]).await.expect("the pool takes it")
+}
+
+/// Sends raw bytes to a node that may be down, or may know them already.
+pub async fn send_any(client: &HttpClient, raw: &Bytes) {
+    // Whether it took them shows in the chain.
+    let _: Result<B256, _> = client.request("eth_sendRawTransaction", rpc_params![raw]).await;
 }
 
 /// Waits for a receipt.

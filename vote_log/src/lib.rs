@@ -25,6 +25,8 @@
 //!
 //! What it never knows: the meaning of a payload, consensus, the chain's store.
 
+#[cfg(test)]
+mod damage_tests;
 mod error;
 mod files;
 mod frame;

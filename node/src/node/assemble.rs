@@ -44,6 +44,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(3);
 pub(super) struct Node {
     tasks: Vec<JoinHandle<()>>,
     driver: std::thread::JoinHandle<()>,
+    chain: std::thread::JoinHandle<()>,
     network: NetworkHandle,
 }
 
@@ -267,7 +268,8 @@ impl Node {
         let validators = start.next_validators.members().iter().map(|member| member.key);
         let (network, network_events) = peering::start_network(&config, &disk.key, validators, hello).await?;
         let (shared, queues) = Shared::new(&config, &disk, network.clone(), stop.clone());
-        let (chain, _) = chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
+        let (chain, chain_thread) =
+            chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
@@ -294,11 +296,12 @@ impl Node {
         )?;
         tasks.extend(listeners.rpc.into_iter().map(|it| tokio::spawn(rpc.clone().serve(it, token.clone()))));
         tracing::info!(rpc = ?config.rpc.listen, p2p = %config.p2p.listen, ops = %config.ops.listen, "Start successfully");
-        Ok(Self { tasks, driver, network })
+        Ok(Self { tasks, driver, chain: chain_thread, network })
     }
 
-    /// Waits for the tasks, which the token has told to end.
-    pub(super) async fn end(self) {
+    /// Waits for the tasks, which the token has told to end. What comes back is the chain thread, which ends after all
+    /// that could ask it something.
+    pub(super) async fn end(self) -> std::thread::JoinHandle<()> {
         let ended = async {
             for task in self.tasks {
                 if let Err(error) = task.await {
@@ -312,6 +315,7 @@ impl Node {
         }
         // The driver watches the same token and ends between two inputs, with its log synced.
         let _ = tokio::task::spawn_blocking(move || self.driver.join()).await;
+        self.chain
     }
 }
 

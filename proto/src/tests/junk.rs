@@ -1,20 +1,13 @@
 //! Bytes that no honest node sends are refused, or are the one encoding of what they decode to; they
 //! never panic.
 
-use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 use super::{Format, samples, seeded};
 
-/// Tries every decoder. A greeting may have more than one encoding, other frames may not.
-fn check_refused_or_canonical(bytes: Vec<u8>) -> Result<(), TestCaseError> {
-    let frame = Bytes::from(bytes);
-    for format in Format::ALL {
-        if let Ok(again) = format.reencode(frame.clone()) {
-            prop_assert!(again == frame || format == Format::Hello, "{:?} has two encodings", format);
-        }
-    }
-    Ok(())
+/// Tries every decoder, as the fuzz targets do.
+fn check_refused_or_canonical(bytes: &[u8]) {
+    Format::ALL.into_iter().for_each(|format| format.check(bytes));
 }
 
 /// A change that a faulty link, disk or peer may make.
@@ -66,19 +59,19 @@ proptest! {
 
     #[test]
     fn random_bytes(bytes in vec(any::<u8>(), 0..600)) {
-        check_refused_or_canonical(bytes)?;
+        check_refused_or_canonical(&bytes);
     }
 
     #[test]
     fn random_bytes_behind_a_known_version(bytes in vec(any::<u8>(), 0..600)) {
-        check_refused_or_canonical([&[8, 1], &bytes[..]].concat())?;
+        check_refused_or_canonical(&[&[8, 1], &bytes[..]].concat());
     }
 
     #[test]
     fn damaged_frames(which in any::<Index>(), damages in vec(damage(), 1..4)) {
         let mut bytes = which.get(samples::frames()).2.to_vec();
         damages.iter().for_each(|damage| damage.apply(&mut bytes));
-        check_refused_or_canonical(bytes)?;
+        check_refused_or_canonical(&bytes);
     }
 }
 
@@ -86,11 +79,8 @@ proptest! {
 /// own (a field less) must be read as what they are.
 #[test]
 fn truncated_frames() {
-    for (name, _, frame) in samples::frames() {
-        for end in 0..frame.len() {
-            check_refused_or_canonical(frame[..end].to_vec())
-                .unwrap_or_else(|error| panic!("{name} cut at {end}: {error}"));
-        }
+    for (_, _, frame) in samples::frames() {
+        (0..frame.len()).for_each(|end| check_refused_or_canonical(&frame[..end]));
     }
 }
 

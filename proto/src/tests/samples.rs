@@ -114,9 +114,11 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
     let first_offer =
         Proposal { prefilled: vec![], justification: None, transaction_hashes: vec![], ..proposal() };
     let block_hash = block().hash();
-    let reject = |reason, roots| {
-        Message::Reject(sign(Reject { height: HEIGHT, view: View(0), block_hash, reason, roots }))
+    let reject_in = |view, reason, roots| {
+        Message::Reject(sign(Reject { height: HEIGHT, view: View(view), block_hash, reason, roots }))
     };
+    let reject = |reason, roots| reject_in(0, reason, roots);
+    let later_vote = Vote { phase: Phase::Commit, height: HEIGHT, view: View(3), block_hash };
     let roots = Roots { state: B256::repeat_byte(0x55), receipts: B256::repeat_byte(0x66) };
     let status = Status {
         height: HEIGHT,
@@ -143,6 +145,8 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
         ("status", Message::Status(sign(status))),
         ("decided", decided(None)),
         ("decided_with_block", decided(Some(Arc::new(block())))),
+        ("commit_later", Message::Vote(sign(later_vote))),
+        ("reject_later", reject_in(3, RejectReason::Unavailable, None)),
     ]
 }
 

@@ -4,7 +4,7 @@ use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 
 use crate::{frame::Frame, shape::Shape, wire};
 
-fn pool() -> DescriptorPool {
+pub(super) fn pool() -> DescriptorPool {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
     let files =
         protox::compile(["consensus.proto", "network.proto", "log.proto"], [folder]).expect("they compile");

@@ -4,4 +4,5 @@
 
 mod bad_input;
 mod faults;
+mod power_cut;
 mod transactions;

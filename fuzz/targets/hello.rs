@@ -1,0 +1,10 @@
+//! Any bytes as a greeting.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use quorate_proto::*;
+
+#[path = "../../proto/src/tests/format.rs"]
+mod format;
+
+fuzz_target!(|bytes: &[u8]| format::Format::Hello.check(bytes));
