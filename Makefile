@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench testnet testnet-down test check fmt
+.PHONY: help system build bench soak testnet testnet-down test check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,6 +33,11 @@ testnet: build ## Makes a network of four validators and an observer in ./net, a
 
 bench: build ## Runs a network under load and prints what it reaches
 	cargo bench --workspace --bench load
+
+MINUTES ?= 10
+soak: system ## Breaks real networks at random: MINUTES=n [SEED=s], or SCENARIO=FILE
+	cargo build $(BUILD) --bin node --bin soak
+	@$(CARGO_TARGET_DIR)/release/soak $(if $(SCENARIO),--scenario $(SCENARIO),--minutes $(MINUTES) $(if $(SEED),--seed $(SEED)))
 
 testnet-down: ## Stops that network
 	@$(NODE) testnet down $(NET)

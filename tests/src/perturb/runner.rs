@@ -123,11 +123,13 @@ impl<'r> Run<'r> {
 
     async fn play(&mut self) -> Result<Summary, Violation> {
         let scenario = self.scenario;
+        // The clients come first: a validator that comes up after the others have begun abstains for some blocks, and
+        // without work there are none.
+        self.load = Some(Load::start(&self.processes.cluster, scenario.wallets, &self.book));
         if !scenario.cold {
             self.processes.restore()?;
             self.ready(&(0..scenario.nodes()).collect::<Vec<_>>()).await?;
         }
-        self.load = Some(Load::start(&self.processes.cluster, scenario.wallets, &self.book));
         for step in &scenario.steps {
             self.say(&format!("{step:?}"));
             self.perform(step).await?;
