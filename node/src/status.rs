@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use quorate_consensus::Input;
-use quorate_p2p::NetworkHandle;
-use quorate_rpc::{ConsensusState, NodeStatus, SyncRange};
+use quorate_p2p::{NetworkHandle, PeerInfo};
+use quorate_rpc::{ConsensusState, NodeStatus, SyncRange, ValidatorState};
 use quorate_storage::Store;
 use quorate_txpool::Pool;
 use quorate_types::{Height, NodeId, ValidatorSet};
@@ -26,6 +26,8 @@ const MAX_LAG_BLOCKS: u64 = 16;
 const OVERDUE_MS: u64 = 3_000;
 /// How many at a time: a small share of a link, twice a second.
 const MAX_OFFERED: usize = 128;
+/// A validator whose status has come by any path within this time is there: each says it every second or two.
+const HEARD_WITHIN_MS: u64 = 5_000;
 
 /// What the status is made of.
 pub(crate) struct Monitor {
@@ -92,8 +94,7 @@ impl Monitor {
         let peers = self.network.peers();
         let validators = self.current.borrow().validators.clone();
         let lag = self.agreed_height(&validators).0.saturating_sub(head.height.0);
-        let connected = peers.iter().map(|peer| &peer.id).chain([&self.me]);
-        let quorum = validators.weight_of_all(connected) >= validators.quorum();
+        let quorum = self.reaches_quorum(&peers, &validators);
         let reasons = self.reasons(lag, quorum);
         NodeStatus {
             status: if reasons.is_empty() { "healthy" } else { "unhealthy" },
@@ -106,6 +107,16 @@ impl Monitor {
             reasons,
             syncing: *self.syncing.borrow(),
         }
+    }
+
+    /// Whether this node and those that it is linked with, or hears through others, weigh a quorum: in a ring or a star
+    /// most are not neighbours.
+    fn reaches_quorum(&self, peers: &[PeerInfo], set: &ValidatorSet) -> bool {
+        let consensus = self.consensus.borrow();
+        let is_heard = |it: &&ValidatorState| it.height.is_some() && it.last_seen_ms < HEARD_WITHIN_MS;
+        let heard = consensus.validators.iter().filter(is_heard).map(|it| &it.id);
+        let linked = peers.iter().map(|peer| &peer.id);
+        set.weight_of_all(linked.chain(heard).chain([&self.me])) >= set.quorum()
     }
 
     /// The height that validators with an honest one among them have reached: one liar's boast is none.
@@ -128,7 +139,7 @@ impl Monitor {
             reasons.push(format!("{lag} blocks behind"));
         }
         if !quorum {
-            reasons.push("no quorum of validators connected".to_owned());
+            reasons.push("no quorum of validators, neither connected nor heard through others".to_owned());
         }
         let consensus = self.consensus.borrow();
         if let Some(why) = consensus.abstaining.as_ref().filter(|why| !why.starts_with("observer")) {

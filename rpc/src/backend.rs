@@ -55,7 +55,7 @@ pub struct NodeStatus {
     pub lag: u64,
     /// Connected nodes.
     pub peers: usize,
-    /// Whether this node and its connected validators weigh a quorum.
+    /// Whether this node and the validators that it is connected with, or hears through others, weigh a quorum.
     pub quorum: bool,
     /// Whether it serves and takes part as it should.
     pub ready: bool,

@@ -33,10 +33,11 @@ pub struct Cluster {
     names: Vec<String>,
 }
 
-/// The binary that cargo built beside this test.
+/// The binary that cargo built beside this program, or above this test.
 fn node_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let release = test.parent().and_then(Path::parent).expect("target/release/deps");
+    let this = std::env::current_exe().expect("a program has a path");
+    let folder = this.parent().expect("target/release, or deps below it");
+    let release = if folder.ends_with("deps") { folder.parent().expect("target/release") } else { folder };
     let node = release.join("node");
     assert!(node.exists(), "{} is not built: run `cargo test --workspace`", node.display());
     node
@@ -93,6 +94,16 @@ impl Cluster {
         self.folder.path().join("net")
     }
 
+    /// The name of a node: that of its folder and of its configuration.
+    pub fn name(&self, index: usize) -> &str {
+        &self.names[index]
+    }
+
+    /// Leaves the network's folder where it is when this is dropped, for somebody to look at.
+    pub fn keep(&mut self) {
+        self.folder.disable_cleanup(true);
+    }
+
     /// How many nodes there are, the observer included.
     #[expect(clippy::len_without_is_empty, reason = "a network has nodes")]
     pub fn len(&self) -> usize {
@@ -132,6 +143,11 @@ impl Cluster {
     /// The files of a node.
     pub fn folder_of(&self, index: usize) -> PathBuf {
         self.net().join(&self.names[index])
+    }
+
+    /// The P2P port of a node.
+    pub fn p2p_port(&self, index: usize) -> u16 {
+        self.rpc_port(index) + 20
     }
 
     fn pid(&self, index: usize) -> Option<Pid> {

@@ -11,7 +11,9 @@
 //! starts, by the same commands.
 //!
 //! The library holds what those stories are told with: a network of processes ([`cluster`]) and a wallet as SDKs
-//! are ([`wallet`]). The benchmark `load` uses the same.
+//! are ([`wallet`]). The benchmark `load` uses the same. [`perturb`] breaks such a network by a written scenario and
+//! judges what is left; the stories in `perturbation` and the program `soak` run it.
 
 pub mod cluster;
+pub mod perturb;
 pub mod wallet;

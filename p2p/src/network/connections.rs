@@ -98,6 +98,11 @@ impl NetworkTask {
         self.count_connections();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if !session.unlink(connection) {
+            // A stream that was being opened on it may wait for an answer until it times out: nothing wakes it. Another
+            // connection is there, so it is opened there; whatever becomes of the first does not count any more.
+            if session.outbox.is_none() && !session.is_closing() {
+                self.open_stream(peer, NO_DELAY);
+            }
             return;
         }
         let node = session.node;

@@ -1,7 +1,7 @@
 //! Connections: made once, made again.
 
 use super::{Chain, LOOPBACK, address_of, assert_they_talk, connect, eventually, hello};
-use crate::{NetworkError, PeerAddress};
+use crate::{NetworkError, PeerAddress, limits::GREETING_TIMEOUT};
 
 /// A port that was free a moment ago.
 fn free_port() -> std::net::SocketAddr {
@@ -49,6 +49,29 @@ async fn simultaneous_dials_end_with_one_connection() {
         })
         .await;
         assert_they_talk(&mut a, &mut b).await;
+    }
+}
+
+/// Given nodes that all dial each other at once, when of each two connections one is closed, then nobody waits for an
+/// answer on a closed one: all are neighbours long before the greeting's time is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_on_a_connection_that_was_closed_as_surplus() {
+    let chain = Chain::new();
+    for _ in 0..3 {
+        let sockets: Vec<_> = (0..8).map(|_| free_port()).collect();
+        let mut nodes = Vec::new();
+        let began = std::time::Instant::now();
+        for (seed, socket) in (1..).zip(&sockets) {
+            let others = sockets.iter().filter(|it| *it != socket).map(|it| address_of(*it)).collect();
+            let start = chain.identity(seed).start_with(hello(), |config| {
+                (config.listen, config.peers) = (*socket, others);
+            });
+            nodes.push(start.await);
+        }
+        let networks: Vec<_> = nodes.iter().map(|node| node.network.clone()).collect();
+        eventually("everyone is everyone's neighbour", || networks.iter().all(|it| it.peer_count() == 7))
+            .await;
+        assert!(began.elapsed() < GREETING_TIMEOUT / 2, "{:?}", began.elapsed());
     }
 }
 
