@@ -27,7 +27,7 @@
 //! ## Where to read
 //! `replica` holds the state and the dispatch; `proposing`, `voting` and `view_change` are the three parts
 //! of the protocol; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
-//! `abstention` say what a restarted node may still sign.
+//! `abstention` say what a restarted node may still sign. `snapshot` and `notes` are what people are shown.
 
 mod abstention;
 mod config;
@@ -35,6 +35,7 @@ mod early;
 mod guard;
 mod interface;
 mod liveness;
+mod notes;
 mod proposing;
 mod recovery;
 mod replica;
@@ -52,5 +53,8 @@ pub use interface::{
     Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered, Timer,
     Trust, Unsigned, UnsignedProposal, Verdict, VoteBatch,
 };
+pub use notes::{Fact, Note, ViewChangeReason};
 pub use replica::Replica;
-pub use snapshot::{Phase, Snapshot, ValidatorView};
+pub use snapshot::{
+    BlockStanding, LastHeard, MessageKind, NotVoting, Phase, Snapshot, TimerStanding, ValidatorView,
+};

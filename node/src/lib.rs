@@ -37,3 +37,4 @@ mod stop;
 mod sync_task;
 pub mod testnet;
 mod timers;
+mod watch;

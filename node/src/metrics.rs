@@ -3,12 +3,17 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use quorate_rpc::{ConsensusState, NodeStatus};
-use quorate_types::{ExecutedBlock, Height};
+use quorate_types::{ExecutedBlock, Height, NodeId};
 
 const HEIGHT: &str = "quorate_height";
 const HEIGHT_IN_FLIGHT: &str = "quorate_consensus_height";
 const VIEW: &str = "quorate_consensus_view";
 const PHASE_SECONDS: &str = "quorate_consensus_phase_seconds";
+const SINCE_PROPOSAL_SECONDS: &str = "quorate_consensus_since_proposal_seconds";
+const VIEW_CHANGES: &str = "quorate_view_changes_total";
+const REJECTS: &str = "quorate_rejects_total";
+const WAITING_SECONDS: &str = "quorate_consensus_waiting_seconds";
+const VALIDATORS_MISSING: &str = "quorate_validators_missing";
 const VALIDATOR_SILENCE_SECONDS: &str = "quorate_validator_last_seen_seconds";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
@@ -29,11 +34,20 @@ const PHASE_BUCKETS: &[f64] =
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(PHASE_SECONDS.to_owned()), PHASE_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(SINCE_PROPOSAL_SECONDS.to_owned()), PHASE_BUCKETS)?
         .install_recorder()?;
     describe_gauge!(HEIGHT, "the last durable block");
     describe_gauge!(HEIGHT_IN_FLIGHT, "the height being decided");
     describe_gauge!(VIEW, "the view of the height being decided");
     describe_histogram!(PHASE_SECONDS, "how long each phase of consensus lasted");
+    describe_histogram!(
+        SINCE_PROPOSAL_SECONDS,
+        "from a height's proposal to its lock, its decision, its record on disk"
+    );
+    describe_counter!(VIEW_CHANGES, "views that were left before they decided, by reason");
+    describe_counter!(REJECTS, "refusals of proposed blocks by validators, by reason");
+    describe_gauge!(WAITING_SECONDS, "for how long the height in flight has had something to decide");
+    describe_gauge!(VALIDATORS_MISSING, "validators of whom nothing was heard for two seconds");
     describe_gauge!(VALIDATOR_SILENCE_SECONDS, "time since something signed by the validator arrived");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
@@ -67,8 +81,21 @@ pub(crate) fn phase_ended(phase: &'static str, lasted: std::time::Duration) {
     histogram!(PHASE_SECONDS, "phase" => phase).record(lasted.as_secs_f64());
 }
 
-pub(crate) fn equivocation() {
-    counter!(EQUIVOCATIONS).increment(1);
+pub(crate) fn since_proposal(until: &'static str, lasted: std::time::Duration) {
+    histogram!(SINCE_PROPOSAL_SECONDS, "until" => until).record(lasted.as_secs_f64());
+}
+
+pub(crate) fn view_changed(reason: &'static str) {
+    counter!(VIEW_CHANGES, "reason" => reason).increment(1);
+}
+
+pub(crate) fn rejected(reason: &'static str) {
+    counter!(REJECTS, "reason" => reason).increment(1);
+}
+
+/// Validators alone sign what can be an equivocation, so the label's values are bounded.
+pub(crate) fn equivocation(validator: &NodeId) {
+    counter!(EQUIVOCATIONS, "validator" => validator.to_string()).increment(1);
 }
 
 pub(crate) fn diverged() {
@@ -93,6 +120,8 @@ pub(crate) fn status(status: &NodeStatus, consensus: &ConsensusState) {
     gauge!(LAG).set(float(status.lag));
     gauge!(READY).set(f64::from(u8::from(status.ready)));
     gauge!(VIEW).set(float(consensus.view.0));
+    gauge!(WAITING_SECONDS).set(float(consensus.waiting_ms.unwrap_or(0)) / 1000.0);
+    gauge!(VALIDATORS_MISSING).set(float(consensus.missing.len() as u64));
     for validator in &consensus.validators {
         let silence = float(validator.last_seen_ms) / 1000.0;
         gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => validator.id.to_string()).set(silence);

@@ -8,7 +8,9 @@ use quorate_consensus::{Head, ReplicaConfig};
 use quorate_execution::{CallLimits, Executor};
 use quorate_p2p::NetworkHandle;
 use quorate_proto::Hello;
-use quorate_rpc::{Backend, ConsensusState, NodeStatus, RpcLimits, RpcServer, Submission, SyncRange};
+use quorate_rpc::{
+    Backend, ConsensusRecord, ConsensusState, NodeStatus, RpcLimits, RpcServer, Submission, SyncRange,
+};
 use quorate_storage::Store;
 use quorate_sync::{Input as SyncInput, SyncConfig, Syncer};
 use quorate_txpool::{NextBlock, Pool, PoolConfig};
@@ -33,6 +35,7 @@ use crate::{
     status::Monitor,
     stop::Stop,
     sync_task::{SYNC_CAPACITY, SyncTask, to_sync_head},
+    watch::{Alarms, EvidenceFile, Names, Watcher, WatcherParts},
 };
 
 /// Decided blocks that a subscriber may be behind before it is cut off.
@@ -72,6 +75,8 @@ struct Shared {
     sync: mpsc::Sender<SyncInput>,
     submissions: mpsc::Sender<Submission>,
     committed: broadcast::Sender<Arc<ExecutedBlock>>,
+    record: ConsensusRecord,
+    alarms: Alarms,
     stop: Stop,
 }
 
@@ -98,6 +103,8 @@ impl Shared {
             sync,
             submissions,
             committed,
+            record: ConsensusRecord::default(),
+            alarms: Alarms::default(),
             stop,
         };
         let queues = Queues {
@@ -176,6 +183,7 @@ impl Shared {
             inputs: self.sync.clone(),
             replica: self.answers.clone(),
             progress,
+            alarms: self.alarms.clone(),
             stop: self.stop.clone(),
         }
     }
@@ -189,6 +197,7 @@ impl Shared {
             current: watches.current.1.clone(),
             consensus: watches.consensus.1.clone(),
             syncing: watches.progress.1.clone(),
+            alarms: self.alarms.clone(),
             min_free_bytes: config.storage.min_free_bytes,
             status: watches.status.0.clone(),
             replica: self.events.clone(),
@@ -204,11 +213,29 @@ impl Shared {
             committed: self.committed.clone(),
             status: watches.status.1.clone(),
             consensus: watches.consensus.1.clone(),
+            record: self.record.clone(),
             chain: self.chain_config.clone(),
         }
     }
 
-    fn driver_parts(&self, desk: SigningDesk, chain: ChainHandle, watches: &Watches) -> DriverParts {
+    /// Reads the evidence that was kept before.
+    fn watcher(&self, config: &NodeConfig, watches: &Watches) -> Watcher {
+        Watcher::new(WatcherParts {
+            record: self.record.clone(),
+            evidence: EvidenceFile::open(&config.data_dir, self.domain, self.record.clone()),
+            alarms: self.alarms.clone(),
+            names: Names::new(self.network.clone()),
+            state: watches.consensus.0.clone(),
+        })
+    }
+
+    fn driver_parts(
+        &self,
+        desk: SigningDesk,
+        chain: ChainHandle,
+        watcher: Watcher,
+        watches: &Watches,
+    ) -> DriverParts {
         let runtime = tokio::runtime::Handle::current();
         let bodies = Bodies {
             pool: self.pool.clone(),
@@ -217,6 +244,7 @@ impl Shared {
             chain: chain.clone(),
             recovery: self.recovery.clone(),
             current: watches.current.1.clone(),
+            alarms: self.alarms.clone(),
             runtime: runtime.clone(),
         };
         DriverParts {
@@ -227,7 +255,7 @@ impl Shared {
             store: self.store.clone(),
             answers: self.answers.clone(),
             current: watches.current.0.clone(),
-            consensus: watches.consensus.0.clone(),
+            watcher,
             sync: self.sync.clone(),
             stop: self.stop.clone(),
             runtime,
@@ -283,7 +311,9 @@ impl Node {
         ];
         let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
-        let parts = shared.driver_parts(SigningDesk::new(disk.key, disk.domain, disk.log), chain, &watches);
+        let watcher = shared.watcher(&config, &watches);
+        let desk = SigningDesk::new(disk.key, disk.domain, disk.log);
+        let parts = shared.driver_parts(desk, chain, watcher, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
         let driver = Driver::start(
             settings,

@@ -133,6 +133,12 @@ impl NetworkHandle {
         self.0.shared.roster.load().values().map(|peer| peer.info(validators.contains(&peer.id))).collect()
     }
 
+    /// The name in the certificate of a node that was connected, for people to read. A name proves nothing: the key does.
+    #[must_use]
+    pub fn name_of(&self, node: &NodeId) -> Option<String> {
+        self.0.shared.admission.name_of(node)
+    }
+
     /// How many peers are connected.
     #[must_use]
     pub fn peer_count(&self) -> usize {
