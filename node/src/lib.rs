@@ -19,6 +19,7 @@ mod chain;
 pub mod cli;
 pub mod client;
 mod clock;
+mod conduct;
 pub mod config;
 mod driver;
 pub mod exit;

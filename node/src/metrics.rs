@@ -2,6 +2,7 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use quorate_p2p::PeerInfo;
 use quorate_rpc::{ConsensusState, NodeStatus};
 use quorate_types::{ExecutedBlock, Height, NodeId};
 
@@ -18,6 +19,9 @@ const VALIDATOR_SILENCE_SECONDS: &str = "quorate_validator_last_seen_seconds";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
+const PEER_FRAMES: &str = "quorate_peer_frames_refused_total";
+const PEER_HELD_UP: &str = "quorate_peer_over_quota_total";
+const PARTED: &str = "quorate_peers_parted_total";
 const PEERS: &str = "quorate_peers";
 const LAG: &str = "quorate_lag_blocks";
 const READY: &str = "quorate_ready";
@@ -52,6 +56,12 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
     describe_counter!(FRAMES, "consensus frames by what became of them");
+    describe_counter!(PEER_FRAMES, "consensus frames of a peer that came to nothing, by reason");
+    describe_counter!(
+        PEER_HELD_UP,
+        "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"
+    );
+    describe_counter!(PARTED, "how often a peer was parted with for what it sent");
     describe_gauge!(PEERS, "connected nodes");
     describe_gauge!(LAG, "blocks that others have and this node lacks");
     describe_gauge!(READY, "1 when the node serves and takes part as it should");
@@ -104,6 +114,25 @@ pub(crate) fn diverged() {
 
 pub(crate) fn frame(outcome: &'static str) {
     counter!(FRAMES, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn frame_of_peer(peer: &str, reason: &'static str) {
+    counter!(PEER_FRAMES, "peer" => peer.to_owned(), "reason" => reason).increment(1);
+}
+
+pub(crate) fn parted(peer: &str) {
+    counter!(PARTED, "peer" => peer.to_owned()).increment(1);
+}
+
+/// Connected peers alone, whose number is bounded, and of those only who was ever over a quota.
+pub(crate) fn over_quota(peers: &[PeerInfo]) {
+    for peer in peers {
+        for (what, count) in [("frames", peer.frames_held_up), ("gossip_and_requests", peer.over_quota)] {
+            if count > 0 {
+                counter!(PEER_HELD_UP, "peer" => peer.id.to_string(), "what" => what).absolute(count);
+            }
+        }
+    }
 }
 
 pub(crate) fn submission(accepted: bool) {

@@ -99,6 +99,7 @@ impl Monitor {
     fn status(&self) -> NodeStatus {
         let head = self.store.head();
         let peers = self.network.peers();
+        metrics::over_quota(&peers);
         let validators = self.current.borrow().validators.clone();
         let lag = self.agreed_height(&validators).0.saturating_sub(head.height.0);
         let connected = peers.iter().map(|peer| &peer.id).chain([&self.me]);

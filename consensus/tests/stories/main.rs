@@ -3,6 +3,7 @@
 
 mod forgery;
 mod liveness;
+mod notes;
 mod restart;
 mod support;
 mod view_change;

@@ -24,6 +24,7 @@ use super::{VoteLogTrust, disk::Disk, listen, network_events::Sorter};
 use crate::{
     bodies::Bodies,
     chain::{self, Candidates, ChainHandle, ChainParts},
+    conduct::Conduct,
     config::NodeConfig,
     driver::{
         ANSWER_CAPACITY, Current, Driver, DriverParts, DriverQueues, EVENT_CAPACITY, Event, SigningDesk,
@@ -156,7 +157,12 @@ impl Shared {
 
     fn sorter(&self, watches: &Watches) -> Sorter {
         Sorter {
-            gate: Gate::new(self.domain, watches.current.1.clone(), self.events.clone()),
+            gate: Gate::new(
+                self.domain,
+                Conduct::new(self.network.clone()),
+                watches.current.1.clone(),
+                self.events.clone(),
+            ),
             ingress: self.ingress(),
             library: Library {
                 store: self.store.clone(),

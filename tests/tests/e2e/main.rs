@@ -4,4 +4,6 @@
 
 mod bad_input;
 mod faults;
+mod flood;
 mod transactions;
+mod watching;
