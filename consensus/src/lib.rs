@@ -27,7 +27,7 @@
 //! ## Where to read
 //! `replica` holds the state and the dispatch; `proposing`, `voting` and `view_change` are the three parts
 //! of the protocol; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
-//! `abstention` say what a restarted node may still sign.
+//! `abstention` say what a restarted node may still sign. `snapshot` and `notes` are what people are shown.
 
 mod abstention;
 mod config;
@@ -39,6 +39,7 @@ mod liveness;
 mod mutant;
 #[cfg(feature = "mutants")]
 mod mutations;
+mod notes;
 mod proposing;
 mod recovery;
 mod replica;
@@ -59,5 +60,8 @@ pub use interface::{
 };
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
+pub use notes::{Fact, Note, ViewChangeReason};
 pub use replica::Replica;
-pub use snapshot::{Phase, Snapshot, ValidatorView};
+pub use snapshot::{
+    BlockStanding, LastHeard, MessageKind, NotVoting, Phase, Snapshot, TimerStanding, ValidatorView,
+};

@@ -8,7 +8,10 @@ use std::{
 
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
-use crate::{Effect, Replica, Timer, mutant::Mutant, replica::Signing, undecided::BlockState};
+use crate::{
+    Effect, Fact, LastHeard, MessageKind, Replica, Timer, ViewChangeReason, mutant::Mutant, replica::Signing,
+    undecided::BlockState,
+};
 
 /// The beat of everything that follows.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
@@ -23,10 +26,12 @@ pub(crate) struct Liveness {
     ticks: u32,
     /// Ticks since something signed by a validator arrived, by any path.
     silence: BTreeMap<NodeId, u32>,
+    /// The last of them.
+    last: BTreeMap<NodeId, LastHeard>,
     /// How often a timer ended early at this height.
     pub(crate) early_timeouts: u64,
     /// What was passed on since the last resend, by signer and kind.
-    pub(crate) relayed: BTreeSet<(NodeId, u8)>,
+    pub(crate) relayed: BTreeSet<(NodeId, MessageKind)>,
     /// The last status of each validator.
     pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
     /// Neighbours that were helped since the last tick: once each is enough, whatever heights they name.
@@ -34,10 +39,24 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
-    pub(crate) fn heard(&mut self, signer: NodeId) {
+    /// Takes note of a sign of life; whether it ends a silence.
+    fn heard(&mut self, signer: NodeId, what: LastHeard) -> bool {
+        let was_silent = self.is_silent(&signer);
         if let Some(ticks) = self.silence.get_mut(&signer) {
             *ticks = 0;
         }
+        self.last.insert(signer, what);
+        was_silent
+    }
+
+    /// The last that was heard of a validator since the start.
+    pub(crate) fn last_heard(&self, id: &NodeId) -> Option<LastHeard> {
+        self.last.get(id).copied()
+    }
+
+    /// Who has been silent for just long enough to count as silent.
+    fn newly_silent(&self) -> Vec<NodeId> {
+        self.silence.iter().filter(|(_, ticks)| **ticks == SILENT_TICKS).map(|(id, _)| *id).collect()
     }
 
     fn tick(&mut self, set: &ValidatorSet) {
@@ -45,6 +64,7 @@ impl Liveness {
         self.helped.clear();
         self.silence.retain(|id, _| set.contains(id));
         self.statuses.retain(|id, _| set.contains(id));
+        self.last.retain(|id, _| set.contains(id));
         for member in set.members() {
             *self.silence.entry(member.key).or_default() += 1;
         }
@@ -68,10 +88,19 @@ impl Replica {
     pub(crate) fn on_tick(&mut self) {
         self.emit(Effect::SetTimer(Timer::Tick, TICK));
         self.liveness.tick(&self.now.validators);
+        let me = self.config.me;
+        let silent = self.liveness.newly_silent().into_iter().filter(|id| *id != me);
+        silent.for_each(|id| self.note(Fact::Silent(id)));
         if self.liveness.ticks.is_multiple_of(TICKS_PER_STATUS) {
             self.announce_status();
         }
         self.pass_over_silent_leader();
+    }
+
+    pub(crate) fn hear(&mut self, signer: NodeId, what: LastHeard) {
+        if self.liveness.heard(signer, what) {
+            self.note(Fact::Heard(signer));
+        }
     }
 
     /// Silent leader (R18): the timer ends early, at most F times for one height. The state of a
@@ -87,7 +116,7 @@ impl Replica {
             && !self.config.breaks(Mutant::WaitsForSilent);
         if silent {
             self.liveness.early_timeouts += 1;
-            self.change_view(self.now.view.next());
+            self.change_view(self.now.view.next(), ViewChangeReason::SilentLeader);
         }
     }
 
@@ -125,7 +154,7 @@ impl Replica {
             return;
         }
         // A replayed one is no sign of life.
-        self.liveness.heard(signer);
+        self.hear(signer, LastHeard::of(&Message::Status(status)));
         self.liveness.statuses.insert(signer, status);
         self.emit(Effect::Relay { message: Message::Status(status), from });
     }

@@ -2,7 +2,7 @@
 
 use quorate_types::{Message, Phase, Prepared, View};
 
-use crate::{BlockSource, OwnRecord, Replica, mutant::Mutant, undecided::BlockState};
+use crate::{BlockSource, Fact, OwnRecord, Replica, mutant::Mutant, undecided::BlockState};
 
 /// Views of own statements kept for comparison with what comes back from others (R23).
 const MAX_OWN_VIEWS: usize = 64;
@@ -36,6 +36,7 @@ impl Replica {
                     self.now.own.proposed.insert(propose.view, propose.block_hash);
                 }
                 self.now.keep_proposal(proposal.clone());
+                self.note(Fact::Proposed { leader: self.config.me, block_hash: propose.block_hash });
                 if !matches!(self.now.blocks.get(&propose.block_hash), Some(BlockState::Valid(_))) {
                     self.check_block(propose.block_hash, BlockSource::Proposal(proposal.clone()), false);
                 }

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_types::{
-    B256, CommitCertificate, Decided, Height, Message, NodeId, Phase, ValidatorSet, Verified, View,
+    B256, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
 };
 
 use crate::{
-    Abstention, Alarm, BlockSource, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered,
-    ReplicaConfig, Timer, Trust, Verdict,
+    Abstention, Alarm, BlockSource, Candidate, Effect, Evidence, Fact, Head, Input, LastHeard, MessageKind,
+    NotVoting, Note, OwnRecord, Recovered, ReplicaConfig, Timer, Trust, Verdict,
     liveness::Liveness,
     mutant::Mutant,
     undecided::{BlockState, Undecided},
@@ -33,6 +33,10 @@ pub struct Replica {
     pub(crate) recovered: BTreeMap<Height, OwnRecord>,
     started: bool,
     effects: Vec<Effect>,
+    /// What the last step came to, for people.
+    pub(crate) notes: Vec<Note>,
+    /// Why this node did not vote when that was last noted.
+    pub(crate) noted_voting: Option<NotVoting>,
 }
 
 /// Whether this node may sign votes.
@@ -67,12 +71,15 @@ impl Replica {
             recovered: recovered.records,
             started: false,
             effects: Vec::new(),
+            notes: Vec::new(),
+            noted_voting: None,
         }
     }
 
     /// Takes one input and says what is to be done, in order.
     #[must_use]
     pub fn step(&mut self, input: Input) -> Vec<Effect> {
+        self.notes.clear();
         self.started |= matches!(input, Input::Start);
         if !self.started {
             // What the log held is taken back at the start. Whoever acted before would sign it anew.
@@ -107,6 +114,7 @@ impl Replica {
             Input::Ahead { height, from } => self.ask_to_sync(height, from),
         }
         self.progress();
+        self.note_voting();
         std::mem::take(&mut self.effects)
     }
 
@@ -162,7 +170,7 @@ impl Replica {
             return;
         }
         if let Some(signer) = message.signer() {
-            self.liveness.heard(signer);
+            self.hear(signer, LastHeard::of(&message));
         }
         if height < self.now.height {
             self.help(from, height);
@@ -177,7 +185,7 @@ impl Replica {
             self.on_own_from_outside(message.into_inner());
             return;
         }
-        let slot = message.signer().map(|signer| (signer, kind_of(&message)));
+        let slot = message.signer().map(|signer| (signer, MessageKind::of(&message)));
         let relayed = (*message).clone();
         let took_a_slot = match message.into_inner() {
             Message::Proposal(proposal) => self.on_proposal(proposal),
@@ -293,6 +301,7 @@ impl Replica {
         // The timer stops before the write: a decision is not to be doubted while the disk is slow
         // (faults.md, timeout-during-commit).
         self.stop_timers();
+        self.note(Fact::Decided { view: certificate.view(), block_hash: certificate.block_hash() });
         let head = Head {
             height: self.now.height,
             hash: candidate.block.hash(),
@@ -311,16 +320,22 @@ impl Replica {
     }
 
     fn go_on_from(&mut self, head: Head) {
+        let changed = *self.now.validators != *head.next_validators;
         self.head_height = head.height;
         self.now = Undecided::new(head.height.next(), head.next_validators, head.hash);
         self.work = false;
         self.liveness.early_timeouts = 0;
+        if changed {
+            let set = &self.now.validators;
+            self.note(Fact::SetChanged { validators: set.len(), quorum: set.quorum() });
+        }
         self.begin_height();
         self.progress();
     }
 
     fn begin_height(&mut self) {
         let height = self.now.height;
+        self.note(Fact::Entered);
         self.emit(Effect::Enter { height, validators: self.now.validators.clone() });
         self.recovered = self.recovered.split_off(&height);
         if let Some(record) = self.recovered.remove(&height) {
@@ -358,20 +373,5 @@ impl Replica {
     #[must_use]
     pub fn validators(&self) -> &Arc<ValidatorSet> {
         &self.now.validators
-    }
-}
-
-/// Which of its signer's slots a message takes.
-const fn kind_of(message: &Message) -> u8 {
-    match message {
-        Message::Proposal(_) => 1,
-        Message::Vote(vote) => match vote.statement.phase {
-            Phase::Prevote => 2,
-            Phase::Commit => 3,
-        },
-        Message::ViewChange(_) => 4,
-        Message::Reject(_) => 5,
-        Message::Status(_) => 6,
-        Message::Decided(_) => 7,
     }
 }

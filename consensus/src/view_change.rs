@@ -3,7 +3,7 @@
 use quorate_types::{SignedViewChange, View, ViewChange};
 
 use crate::{
-    Effect, Evidence, Replica, Timer, Unsigned, VoteBatch,
+    Effect, Evidence, Fact, Replica, Timer, Unsigned, ViewChangeReason, VoteBatch,
     config::HOLD_BACK_BASES,
     mutant::Mutant,
     undecided::{BlockState, ViewTimer},
@@ -11,12 +11,13 @@ use crate::{
 
 impl Replica {
     /// Moves to `view`, which somebody justified: its timer starts at once.
-    pub(crate) fn enter_view(&mut self, view: View) {
-        self.leave_view(view);
+    pub(crate) fn enter_view(&mut self, view: View, reason: ViewChangeReason) {
+        self.leave_view(view, reason);
         self.arm_view_timer();
     }
 
-    fn leave_view(&mut self, view: View) {
+    fn leave_view(&mut self, view: View, reason: ViewChangeReason) {
+        self.note(Fact::ViewChanged { to: view, reason });
         self.emit(Effect::CancelTimer(Timer::View(self.now.height, self.now.view)));
         self.now.view = view;
         self.now.timer = ViewTimer::default();
@@ -65,20 +66,21 @@ impl Replica {
         let held_back = self.now.timer.held_back < HOLD_BACK_BASES && !self.config.breaks(Mutant::SmallCap);
         if executing && held_back {
             self.now.timer.held_back += 1;
+            self.note(Fact::HeldBack);
             self.emit(Effect::SetTimer(Timer::View(self.now.height, view), self.config.base_timeout));
             return;
         }
-        self.change_view(view.next());
+        self.change_view(view.next(), ViewChangeReason::Timeout);
     }
 
     /// Timeout (R11, R12): from here on no vote in a view below `view`, and the wish carries the lock.
-    pub(crate) fn change_view(&mut self, view: View) {
+    pub(crate) fn change_view(&mut self, view: View, reason: ViewChangeReason) {
         if !self.may_sign() {
             // Armed anew once it may.
             self.now.timer.armed = false;
             return;
         }
-        self.leave_view(view);
+        self.leave_view(view, reason);
         self.now.abandoned_below = view;
         let prepared = self.now.lock().filter(|_| !self.config.breaks(Mutant::WishesWithoutLock));
         let certificate = self
@@ -134,7 +136,7 @@ impl Replica {
         }
         let target: Option<View> = above.filter(|view| self.now.weight_changing_to(*view) >= honest).max();
         if let Some(view) = target {
-            self.change_view(view);
+            self.change_view(view, ViewChangeReason::Jump);
         }
     }
 }

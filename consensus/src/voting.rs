@@ -8,8 +8,8 @@ use quorate_types::{
 };
 
 use crate::{
-    Alarm, BlockSource, Effect, Evidence, Replica, Unsigned, VoteBatch, mutant::Mutant, replica::Signing,
-    undecided::BlockState, votes::Counted,
+    Alarm, BlockSource, Effect, Evidence, Fact, Replica, Unsigned, ViewChangeReason, VoteBatch,
+    mutant::Mutant, replica::Signing, undecided::BlockState, votes::Counted,
 };
 
 impl Replica {
@@ -42,8 +42,9 @@ impl Replica {
             return false;
         }
         if propose.view > self.now.view {
-            self.enter_view(propose.view);
+            self.enter_view(propose.view, ViewChangeReason::Proposal);
         }
+        self.note(Fact::Proposed { leader: proposal.propose.signer, block_hash: propose.block_hash });
         self.now.keep_proposal(proposal.clone());
         // Before the lock is looked at: the leader and the pool are nearer than those who voted for it.
         self.check_proposal(proposal.clone());
@@ -139,7 +140,7 @@ impl Replica {
         self.learn_lock(highest);
         for certificate in self.prevoted_from(view) {
             if certificate.view() > self.now.view {
-                self.enter_view(certificate.view());
+                self.enter_view(certificate.view(), ViewChangeReason::Prevotes);
             }
             self.learn_lock(Some(certificate));
         }
@@ -183,8 +184,11 @@ impl Replica {
         }
         match self.now.valid(&certificate.block_hash()) {
             Some(candidate) => {
+                let block_hash = certificate.block_hash();
+                let fact = Fact::Locked { view: certificate.view(), block_hash };
                 self.now.prepared = Some((certificate, candidate.block.clone()));
                 self.now.prepared_logged = false;
+                self.note(fact);
             }
             #[cfg(feature = "mutants")]
             None if self.config.breaks(Mutant::LocksWithoutBlock) => {
@@ -259,6 +263,7 @@ impl Replica {
     fn reject(&mut self, view: View, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
         if self.may_sign() {
             let height = self.now.height;
+            self.note(Fact::Rejected { by: self.config.me, block_hash, reason });
             self.emit(Effect::Reject(Reject { height, view, block_hash, reason, roots }));
         }
     }
@@ -275,6 +280,7 @@ impl Replica {
         }
         self.now.rejects.insert(reject.signer, reject);
         let block_hash = reject.statement.block_hash;
+        self.note(Fact::Rejected { by: reject.signer, block_hash, reason: reject.statement.reason });
         let disputes = |it: &&Signed<Reject>| {
             it.statement.reason == RejectReason::Divergence && it.statement.block_hash == block_hash
         };

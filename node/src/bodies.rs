@@ -7,7 +7,9 @@ use quorate_consensus::{BlockSource, Input, Verdict};
 use quorate_p2p::NetworkHandle;
 use quorate_proto::{Request, Response};
 use quorate_txpool::Pool;
-use quorate_types::{B256, Block, Bytes, NodeId, Proposal, RejectReason, Transaction, keccak256};
+use quorate_types::{
+    B256, Block, Bytes, Header, NodeId, Proposal, RejectReason, Roots, Transaction, keccak256,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     clock,
     driver::{Current, Event},
     ingress::{Recovery, publish_again},
+    watch::{Alarms, RootsOf},
 };
 
 /// How often the peers are asked in turn before a body counts as unavailable.
@@ -42,6 +45,7 @@ pub(crate) struct Bodies {
     pub(crate) chain: ChainHandle,
     pub(crate) recovery: Recovery,
     pub(crate) current: watch::Receiver<Current>,
+    pub(crate) alarms: Alarms,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -55,8 +59,14 @@ impl Bodies {
                 Ok((block, transactions)) => {
                     // A full queue only loses the right to hold the timer back.
                     let _ = answers.try_send(Event::Input(Input::Executing(block_hash)));
-                    let runtime = this.runtime.clone();
-                    let reply = Box::new(move |verdict| answer(&runtime, answers, block_hash, verdict));
+                    let (runtime, alarms) = (this.runtime.clone(), this.alarms.clone());
+                    let header = roots_in(block.header());
+                    let reply = Box::new(move |verdict| {
+                        if let Verdict::Invalid { roots: Some(own), .. } = verdict {
+                            alarms.note_refusal(block_hash, RootsOf { header, own });
+                        }
+                        answer(&runtime, answers, block_hash, verdict);
+                    });
                     this.chain.send(Command::Check { block, transactions, reply });
                 }
                 Err(verdict) => {
@@ -188,6 +198,11 @@ impl Bodies {
             publish_again(&self.network, transactions);
         }
     }
+}
+
+/// What a header says that executing its block comes to.
+pub(crate) fn roots_in(header: &Header) -> Roots {
+    Roots { state: header.state_root, receipts: header.receipts_root }
 }
 
 /// Answers the replica; what is not to be had is said after a pause, since it is asked for again at once.

@@ -6,7 +6,10 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, Uri, body::Bytes};
 use hyper_util::rt::TokioIo;
 use jsonrpsee::{
-    core::client::{ClientT as _, Error as RpcError},
+    core::{
+        client::{ClientT as _, Error as RpcError},
+        params::ArrayParams,
+    },
     http_client::{HttpClient, HttpClientBuilder},
     rpc_params,
 };
@@ -84,7 +87,15 @@ impl Client {
     /// # Errors
     /// When the node does not answer, or answers with an error.
     pub async fn call(&self, method: &str) -> Result<Value, Failure> {
-        self.rpc.request(method, rpc_params![]).await.map_err(|error| self.rpc_failure(method, &error))
+        self.call_with(method, rpc_params![]).await
+    }
+
+    /// Calls a method.
+    ///
+    /// # Errors
+    /// When the node does not answer, or answers with an error.
+    pub async fn call_with(&self, method: &str, params: ArrayParams) -> Result<Value, Failure> {
+        self.rpc.request(method, params).await.map_err(|error| self.rpc_failure(method, &error))
     }
 
     /// The newest block's header fields, as `eth_getBlockByNumber` gives them.

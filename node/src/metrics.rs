@@ -2,17 +2,26 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use quorate_p2p::PeerInfo;
 use quorate_rpc::{ConsensusState, NodeStatus};
-use quorate_types::{ExecutedBlock, Height};
+use quorate_types::{ExecutedBlock, Height, NodeId};
 
 const HEIGHT: &str = "quorate_height";
 const HEIGHT_IN_FLIGHT: &str = "quorate_consensus_height";
 const VIEW: &str = "quorate_consensus_view";
 const PHASE_SECONDS: &str = "quorate_consensus_phase_seconds";
+const SINCE_PROPOSAL_SECONDS: &str = "quorate_consensus_since_proposal_seconds";
+const VIEW_CHANGES: &str = "quorate_view_changes_total";
+const REJECTS: &str = "quorate_rejects_total";
+const WAITING_SECONDS: &str = "quorate_consensus_waiting_seconds";
+const VALIDATORS_MISSING: &str = "quorate_validators_missing";
 const VALIDATOR_SILENCE_SECONDS: &str = "quorate_validator_last_seen_seconds";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
+const PEER_FRAMES: &str = "quorate_peer_frames_refused_total";
+const PEER_HELD_UP: &str = "quorate_peer_over_quota_total";
+const PARTED: &str = "quorate_peers_parted_total";
 const PEERS: &str = "quorate_peers";
 const LAG: &str = "quorate_lag_blocks";
 const READY: &str = "quorate_ready";
@@ -29,15 +38,30 @@ const PHASE_BUCKETS: &[f64] =
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(PHASE_SECONDS.to_owned()), PHASE_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(SINCE_PROPOSAL_SECONDS.to_owned()), PHASE_BUCKETS)?
         .install_recorder()?;
     describe_gauge!(HEIGHT, "the last durable block");
     describe_gauge!(HEIGHT_IN_FLIGHT, "the height being decided");
     describe_gauge!(VIEW, "the view of the height being decided");
     describe_histogram!(PHASE_SECONDS, "how long each phase of consensus lasted");
+    describe_histogram!(
+        SINCE_PROPOSAL_SECONDS,
+        "from a height's proposal to its lock, its decision, its record on disk"
+    );
+    describe_counter!(VIEW_CHANGES, "views that were left before they decided, by reason");
+    describe_counter!(REJECTS, "refusals of proposed blocks by validators, by reason");
+    describe_gauge!(WAITING_SECONDS, "for how long the height in flight has had something to decide");
+    describe_gauge!(VALIDATORS_MISSING, "validators of whom nothing was heard for two seconds");
     describe_gauge!(VALIDATOR_SILENCE_SECONDS, "time since something signed by the validator arrived");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
     describe_counter!(FRAMES, "consensus frames by what became of them");
+    describe_counter!(PEER_FRAMES, "consensus frames of a peer that came to nothing, by reason");
+    describe_counter!(
+        PEER_HELD_UP,
+        "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"
+    );
+    describe_counter!(PARTED, "how often a peer was parted with for what it sent");
     describe_gauge!(PEERS, "connected nodes");
     describe_gauge!(LAG, "blocks that others have and this node lacks");
     describe_gauge!(READY, "1 when the node serves and takes part as it should");
@@ -67,8 +91,21 @@ pub(crate) fn phase_ended(phase: &'static str, lasted: std::time::Duration) {
     histogram!(PHASE_SECONDS, "phase" => phase).record(lasted.as_secs_f64());
 }
 
-pub(crate) fn equivocation() {
-    counter!(EQUIVOCATIONS).increment(1);
+pub(crate) fn since_proposal(until: &'static str, lasted: std::time::Duration) {
+    histogram!(SINCE_PROPOSAL_SECONDS, "until" => until).record(lasted.as_secs_f64());
+}
+
+pub(crate) fn view_changed(reason: &'static str) {
+    counter!(VIEW_CHANGES, "reason" => reason).increment(1);
+}
+
+pub(crate) fn rejected(reason: &'static str) {
+    counter!(REJECTS, "reason" => reason).increment(1);
+}
+
+/// Validators alone sign what can be an equivocation, so the label's values are bounded.
+pub(crate) fn equivocation(validator: &NodeId) {
+    counter!(EQUIVOCATIONS, "validator" => validator.to_string()).increment(1);
 }
 
 pub(crate) fn diverged() {
@@ -77,6 +114,25 @@ pub(crate) fn diverged() {
 
 pub(crate) fn frame(outcome: &'static str) {
     counter!(FRAMES, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn frame_of_peer(peer: &str, reason: &'static str) {
+    counter!(PEER_FRAMES, "peer" => peer.to_owned(), "reason" => reason).increment(1);
+}
+
+pub(crate) fn parted(peer: &str) {
+    counter!(PARTED, "peer" => peer.to_owned()).increment(1);
+}
+
+/// Connected peers alone, whose number is bounded, and of those only who was ever over a quota.
+pub(crate) fn over_quota(peers: &[PeerInfo]) {
+    for peer in peers {
+        for (what, count) in [("frames", peer.frames_held_up), ("gossip_and_requests", peer.over_quota)] {
+            if count > 0 {
+                counter!(PEER_HELD_UP, "peer" => peer.id.to_string(), "what" => what).absolute(count);
+            }
+        }
+    }
 }
 
 pub(crate) fn submission(accepted: bool) {
@@ -93,6 +149,8 @@ pub(crate) fn status(status: &NodeStatus, consensus: &ConsensusState) {
     gauge!(LAG).set(float(status.lag));
     gauge!(READY).set(f64::from(u8::from(status.ready)));
     gauge!(VIEW).set(float(consensus.view.0));
+    gauge!(WAITING_SECONDS).set(float(consensus.waiting_ms.unwrap_or(0)) / 1000.0);
+    gauge!(VALIDATORS_MISSING).set(float(consensus.missing.len() as u64));
     for validator in &consensus.validators {
         let silence = float(validator.last_seen_ms) / 1000.0;
         gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => validator.id.to_string()).set(silence);

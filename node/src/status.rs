@@ -1,6 +1,9 @@
 //! What the node says about itself, twice a second.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use quorate_consensus::Input;
@@ -16,10 +19,16 @@ use crate::{
     clock,
     driver::{Current, Event},
     ingress, metrics,
+    watch::{Alarms, OBSERVER},
 };
 
 /// How often the status is made anew.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// A height that has had something to decide for this long is stalled: undisturbed ones take less than a second, and one
+/// dead leader two.
+const STALLED_AFTER: Duration = Duration::from_secs(10);
+/// How often the log repeats why the node is not ready, or what it waits for.
+const REPEAT_AFTER: Duration = Duration::from_secs(10);
 /// A node further behind than this is not ready.
 const MAX_LAG_BLOCKS: u64 = 16;
 /// Executable transactions older than this are offered to the peers again.
@@ -38,6 +47,7 @@ pub(crate) struct Monitor {
     pub(crate) current: watch::Receiver<Current>,
     pub(crate) consensus: watch::Receiver<ConsensusState>,
     pub(crate) syncing: watch::Receiver<Option<SyncRange>>,
+    pub(crate) alarms: Alarms,
     pub(crate) min_free_bytes: u64,
     pub(crate) status: watch::Sender<NodeStatus>,
     pub(crate) replica: mpsc::Sender<Event>,
@@ -45,6 +55,7 @@ pub(crate) struct Monitor {
 
 impl Monitor {
     pub(crate) async fn run(self, cancel: CancellationToken) {
+        let mut said = Said::default();
         let mut beat = tokio::time::interval(INTERVAL);
         let mut had_room = true;
         loop {
@@ -58,7 +69,7 @@ impl Monitor {
                     return;
                 }
                 _ = beat.tick() => {
-                    self.refresh();
+                    self.refresh(&mut said);
                     let has_room = self.shortage().is_none();
                     if has_room != had_room {
                         had_room = has_room;
@@ -74,15 +85,13 @@ impl Monitor {
         }
     }
 
-    fn refresh(&self) {
+    fn refresh(&self, said: &mut Said) {
         let status = self.status();
+        said.say(&status);
         let counts = self.pool.lock().status();
         metrics::pool(counts.pending, counts.queued);
         metrics::status(&status, &self.consensus.borrow());
         self.status.send_if_modified(|known| {
-            if !status.ready && known.reasons != status.reasons {
-                tracing::warn!(reasons = ?status.reasons, "not ready");
-            }
             let changed = *known != status;
             *known = status;
             changed
@@ -92,6 +101,7 @@ impl Monitor {
     fn status(&self) -> NodeStatus {
         let head = self.store.head();
         let peers = self.network.peers();
+        metrics::over_quota(&peers);
         let validators = self.current.borrow().validators.clone();
         let lag = self.agreed_height(&validators).0.saturating_sub(head.height.0);
         let quorum = self.reaches_quorum(&peers, &validators);
@@ -142,10 +152,12 @@ impl Monitor {
             reasons.push("no quorum of validators, neither connected nor heard through others".to_owned());
         }
         let consensus = self.consensus.borrow();
-        if let Some(why) = consensus.abstaining.as_ref().filter(|why| !why.starts_with("observer")) {
+        if let Some(why) = consensus.abstaining.as_ref().filter(|why| *why != OBSERVER) {
             reasons.push(why.clone());
         }
         reasons.extend(self.shortage());
+        reasons.extend(self.alarms.own());
+        reasons.extend(stall(&consensus));
         reasons
     }
 
@@ -172,5 +184,59 @@ impl Monitor {
         if !overdue.is_empty() {
             ingress::publish_again(&self.network, overdue);
         }
+    }
+}
+
+/// What a chain that does not go on waits for.
+fn stall(consensus: &ConsensusState) -> Option<String> {
+    let waiting = Duration::from_millis(consensus.waiting_ms?);
+    (waiting >= STALLED_AFTER).then(|| {
+        let ConsensusState { height, waiting_for, .. } = consensus;
+        format!("height {height} has not been decided for {} s: {waiting_for}", waiting.as_secs())
+    })
+}
+
+/// What the log was told last: at once when there is something new, and else at a bounded rate, since the seconds in a
+/// reason change all the time.
+#[derive(Default)]
+struct Said {
+    reasons: usize,
+    at: Option<Instant>,
+}
+
+impl Said {
+    fn say(&mut self, status: &NodeStatus) {
+        let count = status.reasons.len();
+        let due = count != self.reasons || self.at.is_none_or(|at| at.elapsed() >= REPEAT_AFTER);
+        if count > 0 && due {
+            tracing::warn!(height = %status.height, reasons = ?status.reasons, "not ready");
+            self.at = Some(Instant::now());
+        } else if count == 0 && self.reasons > 0 {
+            tracing::info!(height = %status.height, "ready again");
+        }
+        self.reasons = count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(ms: Option<u64>) -> ConsensusState {
+        let waiting_for = "waiting for 1 more of 3 prevotes: node2 has not been heard for 34 s".to_owned();
+        ConsensusState { height: Height(7), waiting_ms: ms, waiting_for, ..ConsensusState::default() }
+    }
+
+    #[test]
+    fn a_stall_is_a_reason_in_words() {
+        assert_eq!(stall(&waiting(None)), None, "a chain at rest");
+        assert_eq!(stall(&waiting(Some(9_999))), None, "a slow height");
+        assert_eq!(
+            stall(&waiting(Some(34_500))).as_deref(),
+            Some(
+                "height 7 has not been decided for 34 s: waiting for 1 more of 3 prevotes: node2 has not been heard \
+                 for 34 s"
+            )
+        );
     }
 }

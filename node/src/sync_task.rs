@@ -7,12 +7,13 @@ use quorate_consensus::Input as ReplicaInput;
 use quorate_p2p::{NetworkHandle, RequestError};
 use quorate_proto::{Request, Response};
 use quorate_rpc::SyncRange;
-use quorate_sync::{Effect, Failure, Head, Input, RequestId, SyncPhase, Syncer, Timer};
+use quorate_sync::{Divergence, Effect, Failure, Head, Input, RequestId, SyncPhase, Syncer, Timer};
 use quorate_types::{Block, CommitCertificate, Height, NodeId, RejectReason};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    bodies::roots_in,
     chain::{ApplyError, ChainHandle},
     driver::Event,
     exit::{Exit, Failure as NodeFailure},
@@ -20,6 +21,7 @@ use crate::{
     metrics,
     stop::Stop,
     timers::Timers,
+    watch::{AlarmKind, Alarms, RootsOf},
 };
 
 /// Answers and hints that may wait: more than the syncer has requests open.
@@ -34,6 +36,7 @@ pub(crate) struct SyncTask {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) replica: mpsc::Sender<Event>,
     pub(crate) progress: watch::Sender<Option<SyncRange>>,
+    pub(crate) alarms: Alarms,
     pub(crate) stop: Stop,
 }
 
@@ -64,15 +67,32 @@ impl SyncTask {
                 tracing::warn!(%peer, %reason, "a peer sent what no honest node sends");
             }
             Effect::Diverged(divergence) => {
-                tracing::error!(
-                    ?divergence,
-                    "a quorum decided what this node cannot follow: sync has stopped"
-                );
+                tracing::error!(?divergence, "{}", self.alarm(&divergence));
                 metrics::diverged();
             }
             Effect::SetTimer(timer, after) => timers.set(timer, after),
             Effect::CancelTimer(timer) => timers.cancel(&timer),
         }
+    }
+
+    /// What an operator is told: also over `/readyz`, since this node falls behind from here on.
+    fn alarm(&self, divergence: &Divergence) -> String {
+        let what = match divergence {
+            Divergence::Refused { certificate, reason, .. } => {
+                let hash = certificate.block_hash();
+                let why = match self.alarms.roots_of(&hash) {
+                    Some(roots) => roots.to_string(),
+                    None => format!("{reason:?}: see the log"),
+                };
+                format!("block {hash} at height {} is refused here ({why})", certificate.height())
+            }
+            Divergence::Fork { height, ours, theirs, .. } => {
+                format!("at height {height} this node has block {ours}, the quorum {theirs}")
+            }
+        };
+        let text = format!("sync has stopped, a quorum decided what this node cannot follow: {what}");
+        self.alarms.raise(AlarmKind::SyncDiverged, text.clone());
+        text
     }
 
     fn request(&self, request: RequestId, peer: NodeId, from: Height, count: u32) {
@@ -97,9 +117,10 @@ impl SyncTask {
 
     fn apply(&self, block: Arc<Block>, certificate: CommitCertificate) {
         let (chain, recovery, inputs) = (self.chain.clone(), self.recovery.clone(), self.inputs.clone());
-        let (replica, stop) = (self.replica.clone(), self.stop.clone());
+        let (replica, stop, alarms) = (self.replica.clone(), self.stop.clone(), self.alarms.clone());
         tokio::spawn(async move {
             let (height, block_hash) = (block.height(), block.hash());
+            let header = roots_in(block.header());
             let refused = |reason| Input::Refused { height, block_hash, reason, roots: None };
             let transactions = match recovery.recover_block(block.clone(), Vec::new()).await {
                 Ok(transactions) => transactions,
@@ -115,7 +136,10 @@ impl SyncTask {
                     let _ = inputs.send(answer).await;
                 }
                 Err(ApplyError::NotNext(head)) => drop(inputs.send(Input::Head(to_sync_head(&head))).await),
-                Err(ApplyError::Diverged { reason, what }) => {
+                Err(ApplyError::Diverged { reason, roots, what }) => {
+                    if let Some(own) = roots {
+                        alarms.note_refusal(block_hash, RootsOf { header, own });
+                    }
                     tracing::error!(%height, %what, "this node computes something else than was decided");
                     let _ = inputs.send(refused(reason)).await;
                 }

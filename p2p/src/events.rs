@@ -15,7 +15,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
 };
 
-use crate::{peer::Traffic, requests::Answer};
+use crate::{
+    peer::{Place, Traffic},
+    requests::Answer,
+};
 
 /// What happened.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub enum NetworkEvent {
         from: NodeId,
         /// Not empty, at most [`quorate_proto::MAX_FRAME_BYTES`].
         frame: Bytes,
+        /// Keep it for as long as the frame is worked on: its sender gets no more than its share that way.
+        place: Place,
     },
     /// Gossiped transactions, decoded, not validated.
     Transactions {
@@ -69,15 +74,9 @@ pub enum NetworkEvent {
 
 /// The node's end of the lanes. Votes are taken before anything else, in strict priority.
 pub struct NetworkEvents {
-    pub(crate) consensus: mpsc::Receiver<Urgent>,
+    pub(crate) consensus: mpsc::Receiver<NetworkEvent>,
     pub(crate) bulk: mpsc::Receiver<NetworkEvent>,
     pub(crate) refusals: mpsc::Receiver<NetworkEvent>,
-}
-
-/// An event of the consensus lane with its place in its sender's inbox.
-pub(crate) struct Urgent {
-    pub(crate) event: NetworkEvent,
-    pub(crate) _place: Option<OwnedSemaphorePermit>,
 }
 
 impl NetworkEvents {
@@ -85,7 +84,7 @@ impl NetworkEvents {
     pub async fn recv(&mut self) -> Option<NetworkEvent> {
         tokio::select! {
             biased;
-            urgent = self.consensus.recv() => urgent.map(|urgent| urgent.event),
+            urgent = self.consensus.recv() => urgent,
             Some(event) = self.bulk.recv() => Some(event),
             Some(event) = self.refusals.recv() => Some(event),
         }

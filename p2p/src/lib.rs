@@ -35,7 +35,7 @@
 //! })
 //! .await?;
 //! while let Some(event) = events.recv().await {
-//!     if let NetworkEvent::Consensus { from, frame } = event {
+//!     if let NetworkEvent::Consensus { from, frame, .. } = event {
 //!         network.broadcast(&frame, Some(from));
 //!     }
 //! }
@@ -66,5 +66,5 @@ pub use events::{NetworkEvent, NetworkEvents, Responder, Validation};
 pub use identity::{node_id, peer_id};
 pub use limits::{MAX_CONFIGURED_PEERS, MAX_GUEST_PEERS, MAX_PEERS};
 pub use network::{Network, NetworkConfig, NetworkHandle, NetworkLimits};
-pub use peer::PeerInfo;
+pub use peer::{PeerInfo, Place};
 pub use transport::HandshakeError;

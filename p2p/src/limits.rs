@@ -80,6 +80,18 @@ pub(crate) const INBOX_BYTES_PER_PEER: usize = 24 * MIB;
 /// What one peer's consensus stream may bring in each second, in KiB: 50 full proposals. More waits
 /// in the peer's own buffers.
 pub(crate) const CONSENSUS_KIB_PER_SECOND: u32 = 64 * 1024;
+/// Frames of one peer that the node has taken and not finished with: a peer that fills its share waits, and nobody behind
+/// it. A tenth of what the node checks at a time would do for a validator; this is a quarter, for bursts.
+pub(crate) const FRAMES_IN_HAND: usize = 128;
+/// The same for a guest. Guests have no vote; they pass on what others signed, and greet.
+pub(crate) const GUEST_FRAMES_IN_HAND: usize = 16;
+/// Bytes of one guest's frames that the node has not finished with: one of the largest fits.
+pub(crate) const GUEST_INBOX_BYTES: usize = 16 * MIB;
+/// What a guest's consensus stream may bring in each second, in KiB: an eighth of a validator's, four full-sized relayed
+/// proposals and thousands of votes.
+pub(crate) const GUEST_CONSENSUS_KIB_PER_SECOND: u32 = 16 * 1024;
+/// Nodes that were parted with and may not come back yet; of more the one that may come back first is forgotten.
+pub(crate) const MAX_PARTED: usize = 4 * MAX_PEERS;
 /// What a frame counts at the least, in KiB: bounds frames to 32,768 a second, not only bytes.
 pub(crate) const MIN_FRAME_KIB: u32 = 2;
 /// Frames and announcements that the node has not taken yet, of all peers.

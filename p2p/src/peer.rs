@@ -17,7 +17,8 @@ use quorate_types::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::limits::{
-    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, GOSSIP_KIB_PER_SECOND, GREETINGS_AT_ONCE,
+    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GOSSIP_KIB_PER_SECOND,
+    GREETINGS_AT_ONCE, GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES,
     INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
 };
 
@@ -52,8 +53,10 @@ pub struct PeerInfo {
     pub frames_dropped: u64,
     /// Gossiped batches of it that the node found invalid.
     pub batches_rejected: u64,
-    /// Gossip and requests of it that were passed over for coming too fast.
+    /// Gossip, requests and greetings of it that were passed over for coming too fast.
     pub over_quota: u64,
+    /// Consensus frames of it that had to wait for its own quota.
+    pub frames_held_up: u64,
 }
 
 /// A greeted peer.
@@ -97,6 +100,7 @@ impl Peer {
             frames_dropped: of(&traffic.frames_dropped),
             batches_rejected: of(&traffic.batches_rejected),
             over_quota: of(&traffic.over_quota),
+            frames_held_up: of(&traffic.frames_held_up),
         }
     }
 }
@@ -112,16 +116,38 @@ pub(crate) struct Traffic {
     frames_dropped: AtomicU64,
     pub(crate) batches_rejected: AtomicU64,
     over_quota: AtomicU64,
+    frames_held_up: AtomicU64,
     consensus: DefaultDirectRateLimiter,
     gossip: DefaultDirectRateLimiter,
     greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
     inbox: Arc<Semaphore>,
+    in_hand: Arc<Semaphore>,
+}
+
+/// What a peer is, as far as its share of this node goes; settled when it connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It votes: others need what it says.
+    Validator,
+    /// It is certified, and no more.
+    Guest,
+}
+
+/// A frame's place in its sender's share, until the node has finished with it. Dropping it makes room for the next.
+#[derive(Debug)]
+pub struct Place {
+    _bytes: OwnedSemaphorePermit,
+    _frame: OwnedSemaphorePermit,
 }
 
 impl Traffic {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(standing: Standing) -> Self {
+        let (kib_per_second, inbox_bytes, in_hand) = match standing {
+            Standing::Validator => (CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
+            Standing::Guest => (GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
+        };
         let rate = |per_second: u32| {
             DefaultDirectRateLimiter::direct(Rate::per_second(
                 NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN),
@@ -137,7 +163,8 @@ impl Traffic {
             frames_dropped: AtomicU64::new(0),
             batches_rejected: AtomicU64::new(0),
             over_quota: AtomicU64::new(0),
-            consensus: rate(CONSENSUS_KIB_PER_SECOND),
+            frames_held_up: AtomicU64::new(0),
+            consensus: rate(kib_per_second),
             gossip: rate(GOSSIP_KIB_PER_SECOND),
             greetings: DefaultDirectRateLimiter::direct(
                 Rate::per_second(NonZeroU32::MIN)
@@ -145,21 +172,28 @@ impl Traffic {
             ),
             requests: rate(REQUESTS_PER_SECOND),
             answers: rate(ANSWER_KIB_PER_SECOND),
-            inbox: Arc::new(Semaphore::new(INBOX_BYTES_PER_PEER)),
+            inbox: Arc::new(Semaphore::new(inbox_bytes)),
+            in_hand: Arc::new(Semaphore::new(in_hand)),
         }
     }
 
-    /// Waits until the peer's quota and inbox have room for a frame; the permit keeps its place in the
-    /// inbox until the node has taken it.
-    pub(crate) async fn receive(&self, frame: &Bytes) -> Option<OwnedSemaphorePermit> {
+    /// Waits until the peer's quota and its share of the node have room for a frame, which has its place there until the
+    /// node has finished with it.
+    pub(crate) async fn receive(&self, frame: &Bytes) -> Option<Place> {
         let cost = kib(frame.len()).max(NonZeroU32::new(MIN_FRAME_KIB).unwrap_or(NonZeroU32::MIN));
         // The rate's burst is one second's worth, far above the largest frame.
-        let _ = self.consensus.until_n_ready(cost).await;
-        let permit = self.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?;
+        if !matches!(self.consensus.check_n(cost), Ok(Ok(()))) {
+            self.frames_held_up.fetch_add(1, Relaxed);
+            let _ = self.consensus.until_n_ready(cost).await;
+        }
+        let place = Place {
+            _bytes: self.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?,
+            _frame: self.in_hand.clone().acquire_owned().await.ok()?,
+        };
         self.frames_in.fetch_add(1, Relaxed);
         self.bytes_in.fetch_add(frame.len() as u64, Relaxed);
         self.last_frame_ms.store(now_ms(), Relaxed);
-        Some(permit)
+        Some(place)
     }
 
     pub(crate) fn sent(&self, frame: &Bytes) {
@@ -276,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_peers_inbox_has_an_end() {
-        let traffic = Traffic::new();
+        let traffic = Traffic::new(Standing::Validator);
         let frame = Bytes::from(vec![0; MAX_FRAME_BYTES]);
         let held = traffic.receive(&frame).await.expect("room for one");
         let second = traffic.receive(&frame);
@@ -284,5 +318,23 @@ mod tests {
         assert!(futures::poll!(&mut second).is_pending(), "the node has not taken the first one");
         drop(held);
         assert!(second.await.is_some());
+    }
+
+    /// faults.md, flood: small frames as well as large ones.
+    #[tokio::test]
+    async fn flood_of_a_guest_waits_in_its_own_share() {
+        for (standing, most) in
+            [(Standing::Guest, GUEST_FRAMES_IN_HAND), (Standing::Validator, FRAMES_IN_HAND)]
+        {
+            let traffic = Traffic::new(standing);
+            let vote = Bytes::from_static(b"vote");
+            let mut held = Vec::new();
+            while let Some(Some(place)) = futures::FutureExt::now_or_never(traffic.receive(&vote)) {
+                held.push(place);
+            }
+            assert_eq!(held.len(), most);
+            held.pop();
+            assert!(traffic.receive(&vote).await.is_some(), "the next follows when one is finished");
+        }
     }
 }

@@ -7,9 +7,11 @@ use parking_lot::Mutex;
 use quorate_execution::Executor;
 use quorate_storage::Store;
 use quorate_txpool::Pool;
-use quorate_types::{B256, Bytes, ChainConfig, ExecutedBlock, Height, NodeId, View};
+use quorate_types::{B256, Bytes, ChainConfig, ExecutedBlock, Height, NodeId};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::{ConsensusRecord, ConsensusState};
 
 /// Everything that the handlers use.
 #[derive(Clone)]
@@ -28,6 +30,8 @@ pub struct Backend {
     pub status: watch::Receiver<NodeStatus>,
     /// The replica's state.
     pub consensus: watch::Receiver<ConsensusState>,
+    /// What the replica came through.
+    pub record: ConsensusRecord,
     /// The chain's agreed settings.
     pub chain: Arc<ChainConfig>,
 }
@@ -73,48 +77,4 @@ pub struct SyncRange {
     pub starting: Height,
     /// The highest height known to be decided.
     pub highest: Height,
-}
-
-/// The replica as `quorate_consensusState` and `node consensus status` show it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConsensusState {
-    /// The height being decided.
-    pub height: Height,
-    /// The view it is in.
-    pub view: View,
-    /// Who leads the view.
-    pub leader: Option<NodeId>,
-    /// `idle`, `propose`, `prevote`, `commit` or `viewChange`.
-    pub phase: &'static str,
-    /// What is left of the view's timer, milliseconds; `null` when it does not run.
-    pub timer_ms: Option<u64>,
-    /// The proposed block, if one is known.
-    pub proposed: Option<B256>,
-    /// Why this node does not vote; `null` when it does.
-    pub abstaining: Option<String>,
-    /// Everyone in the set.
-    pub validators: Vec<ValidatorState>,
-}
-
-/// What is known of one validator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ValidatorState {
-    /// Its node key.
-    pub id: NodeId,
-    /// Its weight.
-    pub weight: u64,
-    /// The height in its last status.
-    pub height: Option<Height>,
-    /// The view in its last status.
-    pub view: Option<View>,
-    /// How long nothing signed by it has arrived, milliseconds, to half a second.
-    pub last_seen_ms: u64,
-    /// What it prevoted for in the current view.
-    pub prevoted: Option<B256>,
-    /// What it committed to in the current view.
-    pub committed: Option<B256>,
-    /// The view it wishes for.
-    pub view_change: Option<View>,
 }

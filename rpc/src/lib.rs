@@ -15,6 +15,7 @@
 
 mod backend;
 mod config;
+mod consensus;
 mod convert;
 mod error;
 mod eth;
@@ -24,7 +25,11 @@ mod server;
 mod subscribe;
 mod web3;
 
-pub use backend::{Backend, ConsensusState, NodeStatus, Submission, SyncRange, ValidatorState};
+pub use backend::{Backend, NodeStatus, Submission, SyncRange};
 pub use config::RpcLimits;
+pub use consensus::{
+    ConsensusEvent, ConsensusRecord, ConsensusState, EvidenceRecord, LastMessage, MAX_EVENTS, SignedBytes,
+    Tally, ValidatorState,
+};
 pub use error::RpcError;
 pub use server::{RpcServer, ServeError};

@@ -5,7 +5,9 @@ use jsonrpsee::{core::RpcResult, proc_macros::rpc};
 use quorate_types::{Address, B256, Bytes, CommitCertificate, NodeId, ValidatorSet, hex};
 use serde::Serialize;
 
-use crate::{Backend, ConsensusState, NodeStatus, error::RpcError};
+use crate::{
+    Backend, ConsensusEvent, ConsensusState, EvidenceRecord, MAX_EVENTS, NodeStatus, error::RpcError,
+};
 
 /// The methods.
 #[rpc(server, namespace = "quorate")]
@@ -16,6 +18,10 @@ pub(crate) trait QuorateApi {
     fn validators(&self, block: Option<BlockId>) -> RpcResult<Validators>;
     #[method(name = "consensusState")]
     fn consensus_state(&self) -> RpcResult<ConsensusState>;
+    #[method(name = "consensusEvents")]
+    fn consensus_events(&self, count: Option<usize>) -> RpcResult<Vec<ConsensusEvent>>;
+    #[method(name = "evidence")]
+    fn evidence(&self) -> RpcResult<Vec<EvidenceRecord>>;
     #[method(name = "getCertificate")]
     fn certificate(&self, block: Option<BlockId>) -> RpcResult<Option<Certificate>>;
 }
@@ -102,6 +108,14 @@ impl QuorateApiServer for Quorate {
 
     fn consensus_state(&self) -> RpcResult<ConsensusState> {
         Ok(self.0.consensus.borrow().clone())
+    }
+
+    fn consensus_events(&self, count: Option<usize>) -> RpcResult<Vec<ConsensusEvent>> {
+        Ok(self.0.record.events(count.unwrap_or(MAX_EVENTS)))
+    }
+
+    fn evidence(&self) -> RpcResult<Vec<EvidenceRecord>> {
+        Ok(self.0.record.evidence())
     }
 
     fn certificate(&self, block: Option<BlockId>) -> RpcResult<Option<Certificate>> {

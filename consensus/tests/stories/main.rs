@@ -8,6 +8,7 @@ mod forgery;
 mod liveness;
 #[cfg(feature = "mutants")]
 mod mutants;
+mod notes;
 mod restart;
 mod support;
 mod view_change;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
 use quorate_consensus::Mutant;
 
-use crate::{forgery, liveness, restart, view_change, voting};
+use crate::{forgery, liveness, notes, restart, view_change, voting};
 
 type Story = (&'static str, fn());
 
@@ -90,6 +90,21 @@ const STORIES: &[Story] = &[
         "whoever_abstains_hears_a_quorum_of_those_who_vote_now",
         restart::whoever_abstains_hears_a_quorum_of_those_who_vote_now,
     ),
+    ("one_height_is_noted_from_proposal_to_decision", notes::one_height_is_noted_from_proposal_to_decision),
+    ("each_way_out_of_a_view_has_its_reason", notes::each_way_out_of_a_view_has_its_reason),
+    (
+        "silence_is_noted_when_it_begins_and_when_it_ends",
+        notes::silence_is_noted_when_it_begins_and_when_it_ends,
+    ),
+    (
+        "who_stops_voting_says_so_and_says_when_it_is_over",
+        notes::who_stops_voting_says_so_and_says_when_it_is_over,
+    ),
+    (
+        "a_snapshot_says_what_the_timer_and_the_block_wait_for",
+        notes::a_snapshot_says_what_the_timer_and_the_block_wait_for,
+    ),
+    ("notes_are_those_of_one_step", notes::notes_are_those_of_one_step),
 ];
 
 /// What no story of one replica shows: it lies in the driver, or takes a cluster. The simulator's suite has them.

@@ -8,7 +8,7 @@ mod worker;
 use std::sync::Arc;
 
 use quorate_consensus::{BuildPlan, Candidate, Head, Verdict};
-use quorate_types::{Block, CommitCertificate, RejectReason, Transaction};
+use quorate_types::{Block, CommitCertificate, RejectReason, Roots, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use candidates::Candidates;
@@ -31,6 +31,8 @@ pub(crate) enum ApplyError {
     Diverged {
         /// The kind of difference.
         reason: RejectReason,
+        /// What this node computed, when that is what differs.
+        roots: Option<Roots>,
         /// In words.
         what: String,
     },

@@ -208,6 +208,7 @@ impl Chain {
             Ok(Some(_)) => Ok(self.head()),
             Ok(None) => Err(ApplyError::Diverged {
                 reason: RejectReason::Divergence,
+                roots: None,
                 what: format!("another block than {hash} is stored at height {height}"),
             }),
             Err(error) => Err(ApplyError::Fatal(error.to_string())),
@@ -250,5 +251,5 @@ fn reason_of(error: &BlockError) -> RejectReason {
 }
 
 fn diverged(error: &BlockError) -> ApplyError {
-    ApplyError::Diverged { reason: reason_of(error), what: error.to_string() }
+    ApplyError::Diverged { reason: reason_of(error), roots: error.roots(), what: error.to_string() }
 }

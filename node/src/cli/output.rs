@@ -35,12 +35,17 @@ pub(super) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// Prints names and values in two columns.
-pub(super) fn print_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) {
+/// Names and values in two columns.
+pub(super) fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     for (name, value) in pairs {
         table.add_row([name.to_owned(), value]);
     }
-    print(table);
+    table
+}
+
+/// Prints names and values in two columns.
+pub(super) fn print_pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) {
+    print(pairs(rows));
 }

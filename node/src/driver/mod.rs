@@ -11,20 +11,29 @@ mod perform;
 mod sign;
 mod state;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use futures::StreamExt;
-use quorate_consensus::{Early, Head, Input, Phase, Recovered, Replica, ReplicaConfig, Timer};
+use quorate_consensus::{Early, Head, Input, Recovered, Replica, ReplicaConfig, Timer};
 use quorate_p2p::NetworkHandle;
-use quorate_rpc::ConsensusState;
 use quorate_types::{Height, Message, NodeId, Verified};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use sign::{SignError, SigningDesk};
 pub(crate) use state::Current;
 
-use crate::{bodies::Bodies, chain::ChainHandle, clock::ClockSkew, metrics, stop::Stop, timers::Timers};
+use crate::{
+    bodies::Bodies,
+    chain::ChainHandle,
+    clock::ClockSkew,
+    stop::Stop,
+    timers::Timers,
+    watch::{PUBLISH_INTERVAL, Watcher},
+};
 
 /// Inputs that may wait. The gate stops reading from the network when it is full, so a flood waits in the
 /// peers' sockets.
@@ -56,7 +65,7 @@ pub(crate) struct DriverParts {
     pub(crate) answers: mpsc::Sender<Event>,
     /// The height in flight and its validators, for the gate.
     pub(crate) current: watch::Sender<Current>,
-    pub(crate) consensus: watch::Sender<ConsensusState>,
+    pub(crate) watcher: Watcher,
     /// Hints about heights that others have decided.
     pub(crate) sync: mpsc::Sender<quorate_sync::Input>,
     pub(crate) stop: Stop,
@@ -70,8 +79,8 @@ pub(crate) struct Driver {
     pub(super) timers: Timers<Timer>,
     pub(super) early: Early,
     pub(super) skew: ClockSkew,
-    /// How far the view has come, and since when.
-    phase: (Phase, Instant),
+    /// Whether something happened since the state was shown.
+    unshown: bool,
     pub(super) parts: DriverParts,
 }
 
@@ -103,7 +112,7 @@ impl Driver {
                     timers: Timers::new(),
                     early: Early::default(),
                     skew: ClockSkew::default(),
-                    phase: (Phase::Idle, Instant::now()),
+                    unshown: true,
                     parts,
                 };
                 driver.run(queues, cancel).await;
@@ -114,10 +123,16 @@ impl Driver {
     /// Runs until the node stops. Timers and answers go before what comes from outside.
     async fn run(mut self, mut queues: DriverQueues, cancel: CancellationToken) {
         self.feed(Input::Start);
+        let mut beat = tokio::time::interval(PUBLISH_INTERVAL);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return,
+                _ = beat.tick(), if self.unshown => {
+                    self.show();
+                    continue;
+                }
                 Some(timer) = self.timers.next() => Event::Input(Input::Timer(timer)),
                 Some(answer) = queues.answers.recv() => answer,
                 event = queues.events.recv() => match event {
@@ -143,6 +158,7 @@ impl Driver {
             Event::Behind { from, height } => self.feed(Input::Behind { height, from }),
             Event::Committed { height } => {
                 self.parts.desk.release(height);
+                self.parts.watcher.on_committed(height);
                 self.feed(Input::Durable(height));
                 self.look_for_work();
             }
@@ -183,7 +199,9 @@ impl Driver {
         let mut inputs = std::collections::VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
             let height = self.replica.height();
-            for effect in self.replica.step(input) {
+            let effects = self.replica.step(input);
+            self.parts.watcher.on_step(self.replica.notes(), self.replica.phase());
+            for effect in effects {
                 match self.perform(effect) {
                     Ok(Some(answer)) => inputs.push_back(answer),
                     Ok(None) => {}
@@ -198,6 +216,7 @@ impl Driver {
                 inputs.extend(waiting.map(|(from, message)| Input::Message { message, from }));
             }
         }
+        self.unshown = true;
         self.publish();
     }
 
@@ -219,6 +238,7 @@ impl Driver {
         verified.collect()
     }
 
+    /// For the gate: at once.
     fn publish(&mut self) {
         let height = self.replica.height();
         self.parts.current.send_if_modified(|current| {
@@ -228,12 +248,13 @@ impl Driver {
             }
             changed
         });
-        let view = self.replica.snapshot();
-        if self.phase.0 != view.phase {
-            metrics::phase_ended(state::phase_name(self.phase.0), self.phase.1.elapsed());
-            self.phase = (view.phase, Instant::now());
-        }
-        let timer = self.timers.left(&Timer::View(view.height, view.view));
-        self.parts.consensus.send_replace(state::consensus_state(view, timer));
+    }
+
+    /// For people; ten times a second is enough.
+    fn show(&mut self) {
+        self.unshown = false;
+        let snapshot = self.replica.snapshot();
+        let timer = self.timers.left(&Timer::View(snapshot.height, snapshot.view));
+        self.parts.watcher.publish(&snapshot, timer);
     }
 }

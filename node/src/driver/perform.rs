@@ -17,7 +17,8 @@ impl Driver {
     /// Does one thing. What it answers at once is fed to the replica next.
     pub(super) fn perform(&mut self, effect: Effect) -> Result<Option<Input>, Failure> {
         match effect {
-            Effect::Enter { height, .. } => metrics::height_in_flight(height),
+            // Told by the step's notes, and to the gate after the step.
+            Effect::Enter { .. } => {}
             Effect::Vote(batch) => {
                 let messages = self.parts.desk.sign_votes(batch)?;
                 messages.iter().for_each(|message| self.broadcast(message));
@@ -49,10 +50,7 @@ impl Driver {
                 // A full queue has newer hints in it.
                 let _ = self.parts.sync.try_send(quorate_sync::Input::Target { height, from });
             }
-            Effect::Report(evidence) => {
-                tracing::error!(?evidence, "a validator signed two things that exclude each other");
-                metrics::equivocation();
-            }
+            Effect::Report(evidence) => self.parts.watcher.on_evidence(&evidence),
             Effect::Alarm(alarm) => return self.alarm(alarm),
         }
         Ok(None)
@@ -117,14 +115,15 @@ impl Driver {
                 ),
             )),
             Alarm::Diverged { certificate, reason, roots } => {
-                let (height, hash) = (certificate.height(), certificate.block_hash());
-                tracing::error!(%height, %hash, ?reason, ?roots, "a quorum decided a block that this node computes differently: it votes no more");
+                let text = self.parts.watcher.on_divergence(&certificate, reason);
+                tracing::error!(height = %certificate.height(), ?reason, ?roots, "{text}");
                 metrics::diverged();
                 Ok(None)
             }
             Alarm::RootsDisputed { height, block_hash, rejects } => {
                 tracing::error!(%height, %block_hash, ?rejects, "validators compute different roots for a block");
                 metrics::diverged();
+                self.parts.watcher.on_dispute(height, block_hash, rejects.len());
                 Ok(None)
             }
         }

@@ -8,7 +8,9 @@ use quorate_consensus::{Head, ReplicaConfig};
 use quorate_execution::{CallLimits, Executor};
 use quorate_p2p::NetworkHandle;
 use quorate_proto::Hello;
-use quorate_rpc::{Backend, ConsensusState, NodeStatus, RpcLimits, RpcServer, Submission, SyncRange};
+use quorate_rpc::{
+    Backend, ConsensusRecord, ConsensusState, NodeStatus, RpcLimits, RpcServer, Submission, SyncRange,
+};
 use quorate_storage::Store;
 use quorate_sync::{Input as SyncInput, SyncConfig, Syncer};
 use quorate_txpool::{NextBlock, Pool, PoolConfig};
@@ -22,6 +24,7 @@ use super::{VoteLogTrust, disk::Disk, listen, network_events::Sorter};
 use crate::{
     bodies::Bodies,
     chain::{self, Candidates, ChainHandle, ChainParts},
+    conduct::Conduct,
     config::NodeConfig,
     driver::{
         ANSWER_CAPACITY, Current, Driver, DriverParts, DriverQueues, EVENT_CAPACITY, Event, SigningDesk,
@@ -33,6 +36,7 @@ use crate::{
     status::Monitor,
     stop::Stop,
     sync_task::{SYNC_CAPACITY, SyncTask, to_sync_head},
+    watch::{Alarms, EvidenceFile, Names, Watcher, WatcherParts},
 };
 
 /// Decided blocks that a subscriber may be behind before it is cut off.
@@ -73,6 +77,8 @@ struct Shared {
     sync: mpsc::Sender<SyncInput>,
     submissions: mpsc::Sender<Submission>,
     committed: broadcast::Sender<Arc<ExecutedBlock>>,
+    record: ConsensusRecord,
+    alarms: Alarms,
     stop: Stop,
 }
 
@@ -99,6 +105,8 @@ impl Shared {
             sync,
             submissions,
             committed,
+            record: ConsensusRecord::default(),
+            alarms: Alarms::default(),
             stop,
         };
         let queues = Queues {
@@ -150,7 +158,12 @@ impl Shared {
 
     fn sorter(&self, watches: &Watches) -> Sorter {
         Sorter {
-            gate: Gate::new(self.domain, watches.current.1.clone(), self.events.clone()),
+            gate: Gate::new(
+                self.domain,
+                Conduct::new(self.network.clone()),
+                watches.current.1.clone(),
+                self.events.clone(),
+            ),
             ingress: self.ingress(),
             library: Library {
                 store: self.store.clone(),
@@ -177,6 +190,7 @@ impl Shared {
             inputs: self.sync.clone(),
             replica: self.answers.clone(),
             progress,
+            alarms: self.alarms.clone(),
             stop: self.stop.clone(),
         }
     }
@@ -190,6 +204,7 @@ impl Shared {
             current: watches.current.1.clone(),
             consensus: watches.consensus.1.clone(),
             syncing: watches.progress.1.clone(),
+            alarms: self.alarms.clone(),
             min_free_bytes: config.storage.min_free_bytes,
             status: watches.status.0.clone(),
             replica: self.events.clone(),
@@ -205,11 +220,29 @@ impl Shared {
             committed: self.committed.clone(),
             status: watches.status.1.clone(),
             consensus: watches.consensus.1.clone(),
+            record: self.record.clone(),
             chain: self.chain_config.clone(),
         }
     }
 
-    fn driver_parts(&self, desk: SigningDesk, chain: ChainHandle, watches: &Watches) -> DriverParts {
+    /// Reads the evidence that was kept before.
+    fn watcher(&self, config: &NodeConfig, watches: &Watches) -> Watcher {
+        Watcher::new(WatcherParts {
+            record: self.record.clone(),
+            evidence: EvidenceFile::open(&config.data_dir, self.domain, self.record.clone()),
+            alarms: self.alarms.clone(),
+            names: Names::new(self.network.clone()),
+            state: watches.consensus.0.clone(),
+        })
+    }
+
+    fn driver_parts(
+        &self,
+        desk: SigningDesk,
+        chain: ChainHandle,
+        watcher: Watcher,
+        watches: &Watches,
+    ) -> DriverParts {
         let runtime = tokio::runtime::Handle::current();
         let bodies = Bodies {
             pool: self.pool.clone(),
@@ -218,6 +251,7 @@ impl Shared {
             chain: chain.clone(),
             recovery: self.recovery.clone(),
             current: watches.current.1.clone(),
+            alarms: self.alarms.clone(),
             runtime: runtime.clone(),
         };
         DriverParts {
@@ -228,7 +262,7 @@ impl Shared {
             store: self.store.clone(),
             answers: self.answers.clone(),
             current: watches.current.0.clone(),
-            consensus: watches.consensus.0.clone(),
+            watcher,
             sync: self.sync.clone(),
             stop: self.stop.clone(),
             runtime,
@@ -285,7 +319,9 @@ impl Node {
         ];
         let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
-        let parts = shared.driver_parts(SigningDesk::new(disk.key, disk.domain, disk.log), chain, &watches);
+        let watcher = shared.watcher(&config, &watches);
+        let desk = SigningDesk::new(disk.key, disk.domain, disk.log);
+        let parts = shared.driver_parts(desk, chain, watcher, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
         let driver = Driver::start(
             settings,

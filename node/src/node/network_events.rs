@@ -32,7 +32,7 @@ impl Sorter {
 
     async fn sort(&self, event: NetworkEvent) {
         match event {
-            NetworkEvent::Consensus { from, frame } => self.gate.pass(from, frame).await,
+            NetworkEvent::Consensus { from, frame, place } => self.gate.pass(from, frame, place).await,
             NetworkEvent::Transactions { batch, validation, .. } => {
                 let ingress = self.ingress.clone();
                 tokio::spawn(async move {

@@ -124,6 +124,13 @@ impl Admission {
         live.iter().filter_map(|node| verdict(node).map(|reason| (*node, reason))).collect()
     }
 
+    /// The name in the certificate that an admitted node showed last, while that is remembered.
+    pub(crate) fn name_of(&self, node: &NodeId) -> Option<String> {
+        let chain = self.shown.get(node)?;
+        let details = CertificateDetails::read(chain.first()?).ok()?;
+        Some(details.name).filter(|name| !name.is_empty())
+    }
+
     /// Keeps what an admitted node showed.
     fn remember(&self, node: NodeId, chain: &[CertificateDer<'static>]) {
         self.shown.insert(node, chain.into());

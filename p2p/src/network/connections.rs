@@ -64,7 +64,8 @@ impl NetworkTask {
         let Some(node) = node_id(&peer) else { return };
         self.redials.established(connection, node);
         let (own, now) = (self.own, Instant::now());
-        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node, now));
+        let standing = self.standing(&node);
+        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node, standing, now));
         let surplus = session.link(connection, endpoint, own, now);
         let opening = session.outbound.is_none() && !session.is_closing();
         if let Some(surplus) = surplus {

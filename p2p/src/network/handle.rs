@@ -7,13 +7,17 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use quorate_proto::{MAX_BATCH_BYTES, MAX_REQUEST_BYTES, Request, Response, TransactionBatch};
 use quorate_types::NodeId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{NetworkError, PeerInfo, RequestError, admission::Admission, peer::Peer};
@@ -26,6 +30,7 @@ pub(super) enum Command {
     Publish(Bytes),
     Request { to: NodeId, request: Bytes, reply: oneshot::Sender<Result<Bytes, RequestError>> },
     Recheck,
+    Part { node: NodeId, reason: String, until: Instant },
 }
 
 /// Steers the network. Cheap to clone; when the last one is dropped, the network stops.
@@ -133,6 +138,12 @@ impl NetworkHandle {
         self.0.shared.roster.load().values().map(|peer| peer.info(validators.contains(&peer.id))).collect()
     }
 
+    /// The name in the certificate of a node that was connected, for people to read. A name proves nothing: the key does.
+    #[must_use]
+    pub fn name_of(&self, node: &NodeId) -> Option<String> {
+        self.0.shared.admission.name_of(node)
+    }
+
     /// How many peers are connected.
     #[must_use]
     pub fn peer_count(&self) -> usize {
@@ -159,6 +170,15 @@ impl NetworkHandle {
     pub async fn reload_crls(&self, crls: &[impl AsRef<[u8]>]) -> Result<(), NetworkError> {
         self.0.shared.admission.reload_crls(crls)?;
         self.0.commands.send(Command::Recheck).await.map_err(|_| NetworkError::Stopped)
+    }
+
+    /// Drops a peer, which is told why, and greets it no more for a while. It may be dropped a moment later when the network
+    /// is busy: then it gives reason for it again.
+    pub fn part(&self, node: NodeId, reason: impl Into<String>, pause: Duration) {
+        let command = Command::Part { node, reason: reason.into(), until: Instant::now() + pause };
+        if self.0.commands.try_send(command).is_err() {
+            tracing::debug!(peer = %node, "could not part with a peer now");
+        }
     }
 
     /// Closes all connections and waits until that is done.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     limits::{GREETING_TIMEOUT, REFUSAL_LINGER, SIMULTANEOUS_WINDOW},
-    peer::{Outbox, Peer, Traffic},
+    peer::{Outbox, Peer, Standing, Traffic},
     stream::StreamNumber,
 };
 
@@ -66,11 +66,11 @@ pub(super) enum Overdue {
 }
 
 impl Session {
-    pub(super) fn new(node: NodeId, now: Instant) -> Self {
+    pub(super) fn new(node: NodeId, standing: Standing, now: Instant) -> Self {
         Self {
             node,
             links: Vec::new(),
-            traffic: Arc::new(Traffic::new()),
+            traffic: Arc::new(Traffic::new(standing)),
             outbound: None,
             outbox: None,
             inbound: None,
@@ -220,7 +220,8 @@ mod tests {
         let ((low, high), now) = (ids(), Instant::now());
         let (one, two) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
         for one_first in [true, false] {
-            let (mut at_low, mut at_high) = (Session::new(high, now), Session::new(low, now));
+            let (mut at_low, mut at_high) =
+                (Session::new(high, Standing::Guest, now), Session::new(low, Standing::Guest, now));
             let (a, b) = if one_first {
                 at_low.link(one, &dialed(), low, now);
                 at_high.link(two, &dialed(), high, now);
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn a_later_connection_takes_the_place_of_one_that_the_peer_lost() {
         let ((low, high), now) = (ids(), Instant::now());
-        let mut at_low = Session::new(high, now);
+        let mut at_low = Session::new(high, Standing::Guest, now);
         let (old, new) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
         assert_eq!(at_low.link(old, &dialed(), low, now), None);
         assert_eq!(at_low.link(new, &accepted(), low, now + SIMULTANEOUS_WINDOW), Some(old));
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn a_silent_peer_is_overdue_and_a_refused_one_closes_soon() {
         let start = Instant::now();
-        let mut session = Session::new(ids().0, start);
+        let mut session = Session::new(ids().0, Standing::Guest, start);
         assert_eq!(session.overdue(start), Overdue::Nothing);
         let late = start + GREETING_TIMEOUT;
         assert_eq!(session.overdue(late), Overdue::Greeting);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use libp2p::PeerId;
 use quorate_proto::Hello;
+use quorate_types::NodeId;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
@@ -12,9 +13,9 @@ use super::{
 };
 use crate::{
     NetworkEvent,
-    events::Urgent,
     identity::node_id,
-    limits::{GREETING_TIMEOUT, STREAM_RETRY},
+    limits::{GREETING_TIMEOUT, MAX_PARTED, STREAM_RETRY},
+    peer::Standing,
     stream::{End, Report, Serving, StreamNumber, Verdict, check_greeting},
 };
 
@@ -35,7 +36,8 @@ impl NetworkTask {
     /// Judges a greeting.
     fn on_greeting(&mut self, peer: PeerId, hello: Hello, verdict: oneshot::Sender<Verdict>) {
         let Some(node) = node_id(&peer).filter(|_| self.swarm.is_connected(&peer)) else { return };
-        self.sessions.entry(peer).or_insert_with(|| Session::new(node, Instant::now()));
+        let standing = self.standing(&node);
+        self.sessions.entry(peer).or_insert_with(|| Session::new(node, standing, Instant::now()));
         if let Err(reason) = self.judge(peer, &hello) {
             let _ = verdict.send(Verdict::Refuse(reason.clone()));
             return self.refuse(peer, &reason, &format!("node {node} was refused: {reason}"));
@@ -64,6 +66,14 @@ impl NetworkTask {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         if session.is_closing() {
             return Err("the connection is closing".into());
+        }
+        if let Some(left) =
+            self.parted.get(&session.node).and_then(|until| until.checked_duration_since(Instant::now()))
+        {
+            return Err(format!(
+                "this node parted with you for what you sent; come back in {} s",
+                left.as_secs() + 1
+            ));
         }
         if !session.traffic.may_greet() {
             return Err("too many greetings on one connection".into());
@@ -124,7 +134,7 @@ impl NetworkTask {
     }
 
     /// The next peer to tell the node of; its frames may follow.
-    pub(super) fn next_announcement(&mut self) -> Option<Urgent> {
+    pub(super) fn next_announcement(&mut self) -> Option<NetworkEvent> {
         let event = match self.announcements.pop_front()? {
             Announcement::Connected(peer, id, hello) => {
                 if let Some(session) = self.sessions.get(&peer) {
@@ -134,7 +144,7 @@ impl NetworkTask {
             }
             Announcement::Disconnected(id) => NetworkEvent::PeerDisconnected { id },
         };
-        Some(Urgent { event, _place: None })
+        Some(event)
     }
 
     fn on_stream_end(&mut self, peer: PeerId, stream: StreamNumber, end: End) {
@@ -172,8 +182,27 @@ impl NetworkTask {
         }
     }
 
+    /// What a node is when it connects.
+    pub(super) fn standing(&self, node: &NodeId) -> Standing {
+        if self.shared.validators.load().contains(node) { Standing::Validator } else { Standing::Guest }
+    }
+
+    /// Ends a connection, and lets the peer come back later only.
+    pub(super) fn part(&mut self, node: NodeId, reason: &str, until: Instant) {
+        if self.parted.len() >= MAX_PARTED
+            && let Some(first) = self.parted.iter().min_by_key(|(_, until)| **until).map(|(id, _)| *id)
+        {
+            self.parted.remove(&first);
+        }
+        self.parted.insert(node, until);
+        if let Some(peer) = crate::identity::peer_id(&node) {
+            self.refuse(peer, reason, &format!("node {node} was parted with: {reason}"));
+        }
+    }
+
     pub(super) fn on_tick(&mut self) {
         let now = Instant::now();
+        self.parted.retain(|_, until| *until > now);
         let overdue: Vec<_> = self
             .sessions
             .iter()

@@ -14,7 +14,7 @@ use quorate_proto::Hello;
 use quorate_types::NodeId;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ use crate::{
     NetworkError, NetworkEvent, NetworkEvents, RequestError,
     admission::Admission,
     behaviour::{Behaviour, BehaviourEvent, transactions_topic},
-    events::{Served, Urgent, Verdict},
+    events::{Served, Verdict},
     limits::{
         COMMAND_QUEUE, CONSENSUS_LANE, GOSSIP_IN_FLIGHT, MAX_GUEST_PEERS, REFUSAL_LANE, REPORT_QUEUE,
         SERVED_IN_FLIGHT, TICK,
@@ -54,12 +54,14 @@ pub(super) struct NetworkTask {
     /// for each peer: see [`NetworkTask::announce`].
     pub(super) announcements: VecDeque<Announcement>,
     pub(super) asked: HashMap<OutboundRequestId, Asked>,
+    /// Nodes that may not come back before a moment.
+    pub(super) parted: HashMap<NodeId, Instant>,
     inputs: Inputs,
 }
 
 /// The network's ends of the lanes to the node.
 pub(super) struct Lanes {
-    pub(super) consensus: mpsc::Sender<Urgent>,
+    pub(super) consensus: mpsc::Sender<NetworkEvent>,
     pub(super) bulk: mpsc::Sender<NetworkEvent>,
     pub(super) refusals: mpsc::Sender<NetworkEvent>,
     pub(super) gossip_places: Arc<Semaphore>,
@@ -130,6 +132,7 @@ impl NetworkTask {
             lanes,
             announcements: VecDeque::new(),
             asked: HashMap::new(),
+            parted: HashMap::new(),
             inputs,
         };
         tokio::spawn(task.run());
@@ -184,6 +187,7 @@ impl NetworkTask {
             Command::Publish(batch) => self.publish(batch),
             Command::Request { to, request, reply } => self.ask(to, request, reply),
             Command::Recheck => self.recheck(),
+            Command::Part { node, reason, until } => self.part(node, &reason, until),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{End, Reader, Report, StreamNumber, Verdict, Writer, next_frame, report, split};
 use crate::{
-    events::{NetworkEvent, Urgent},
+    NetworkEvent,
     limits::{GREETING_TIMEOUT, MAX_REASON_BYTES, REFUSAL_LINGER},
     peer::Traffic,
     requests::reason_frame,
@@ -28,7 +28,7 @@ pub(crate) struct Serving {
     pub(crate) stream: StreamNumber,
     /// True once the node knows that the peer is connected.
     pub(crate) announced: watch::Receiver<bool>,
-    pub(crate) lane: mpsc::Sender<Urgent>,
+    pub(crate) lane: mpsc::Sender<NetworkEvent>,
     pub(crate) traffic: Arc<Traffic>,
     /// Brings the reason to part with; dropped, the stream ends without one.
     pub(crate) farewell: oneshot::Receiver<String>,
@@ -112,7 +112,7 @@ async fn pump(
     reader: &mut Reader,
     node: NodeId,
     mut announced: watch::Receiver<bool>,
-    lane: &mpsc::Sender<Urgent>,
+    lane: &mpsc::Sender<NetworkEvent>,
     traffic: &Traffic,
 ) -> End {
     if announced.wait_for(|announced| *announced).await.is_err() {
@@ -124,9 +124,10 @@ async fn pump(
             Ok(frame) => frame,
             Err(end) => return end,
         };
-        let place = traffic.receive(&frame).await;
-        let urgent = Urgent { event: NetworkEvent::Consensus { from: node, frame }, _place: place };
-        if lane.send(urgent).await.is_err() {
+        let Some(place) = traffic.receive(&frame).await else {
+            return End::Closed("the connection is gone".into());
+        };
+        if lane.send(NetworkEvent::Consensus { from: node, frame, place }).await.is_err() {
             return End::Closed("the node takes no more events".into());
         }
     }

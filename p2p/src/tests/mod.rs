@@ -175,7 +175,7 @@ impl Node {
 
     async fn frame_from(&mut self, peer: NodeId) -> Bytes {
         self.until("a frame", |event| match event {
-            NetworkEvent::Consensus { from, frame } if from == peer => Some(frame),
+            NetworkEvent::Consensus { from, frame, .. } if from == peer => Some(frame),
             _ => None,
         })
         .await

@@ -33,6 +33,11 @@ fn post(port: u16, body: &str) -> String {
     shout(port, format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").as_bytes())
 }
 
+/// What a port answers to a GET.
+pub fn get(port: u16, path: &str) -> String {
+    shout(port, format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+}
+
 /// Given a network, when clients and strangers send rubbish to every port, then each is told what is wrong, and the
 /// next transaction goes through.
 #[tokio::test(flavor = "multi_thread")]

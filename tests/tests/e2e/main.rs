@@ -4,5 +4,7 @@
 
 mod bad_input;
 mod faults;
+mod flood;
 mod power_cut;
 mod transactions;
+mod watching;

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use quorate_simulator::{BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Keys, Pace};
+use quorate_simulator::{BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Keys, NotVoting, Pace};
 use quorate_types::Height;
 
 use crate::support::{SECOND, heads_reach, next_block};
 
 fn abstains(cluster: &Cluster, node: usize) -> bool {
-    cluster.snapshot(node).expect("it runs").abstaining.is_some_and(|why| why.contains("abstaining"))
+    cluster
+        .snapshot(node)
+        .expect("it runs")
+        .abstaining
+        .is_some_and(|why| matches!(why, NotVoting::LogIncomplete { .. }))
 }
 
 /// The last frame was never acted upon: that a power cut tore it is nothing to abstain for.

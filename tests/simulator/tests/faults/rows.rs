@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_simulator::{BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Habit, Pace};
+use quorate_simulator::{BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Habit, NotVoting, Pace};
 use quorate_types::Height;
 
 use crate::support::{SECOND, heads_reach, next_block, next_leader};
@@ -262,7 +262,7 @@ fn disk_full_pauses_and_resumes() {
     cluster.run_for(Duration::from_secs(60));
     assert_eq!(cluster.highest(), paused, "two of four do not sign");
     let says = cluster.snapshot(0).and_then(|it| it.abstaining).expect("it says why");
-    assert!(says.contains("disk"), "{says}");
+    assert_eq!(says, NotVoting::DiskFull);
     cluster.suffer(Fault::DiskFull { node: 1, full: false });
     assert!(heads_reach(&mut cluster, paused.0 + 1, BASE_TIMEOUT * 4), "{:?}", cluster.violation());
 }
