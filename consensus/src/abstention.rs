@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_types::{Height, NodeId};
+use quorate_types::{Height, NodeId, ValidatorSet};
 
 use crate::{Replica, replica::Signing};
 
@@ -32,6 +32,13 @@ impl Abstention {
 
     pub(crate) fn is_over(&self, height: Height) -> bool {
         self.resume_at.is_some_and(|resume_at| height >= resume_at)
+    }
+
+    /// From `height` on others vote, or heights were passed over whose validators are not known here. Who was heard
+    /// proves something about heights of their own set alone: whatever was not reached by that is asked anew.
+    pub(crate) fn on_new_set(&mut self, height: Height, set: &ValidatorSet) {
+        self.heads.retain(|id, _| set.contains(id));
+        self.resume_at = self.resume_at.filter(|resume_at| *resume_at <= height);
     }
 
     /// The first height at which it votes again, once that is known.
@@ -67,7 +74,8 @@ impl Replica {
         let resume_at = if !begun && heard + own >= set.quorum() {
             Height::ZERO
         } else if self.head_height > Height::ZERO && (heard >= set.quorum() || own == set.total()) {
-            Height(highest.0.saturating_add(MARGIN))
+            // Who decided the own head may be another set than this one, which proves nothing before the next height.
+            Height(highest.0.saturating_add(MARGIN)).max(self.now.height.next())
         } else {
             return;
         };

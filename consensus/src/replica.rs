@@ -307,6 +307,10 @@ impl Replica {
     }
 
     fn go_on_from(&mut self, head: Head) {
+        let same_set = head.height == self.now.height && head.next_validators == self.now.validators;
+        if let (Signing::Abstaining(abstention), false) = (&mut self.signing, same_set) {
+            abstention.on_new_set(head.height.next(), &head.next_validators);
+        }
         self.head_height = head.height;
         self.now = Undecided::new(head.height.next(), head.next_validators, head.hash);
         self.work = false;

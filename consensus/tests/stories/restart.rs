@@ -1,9 +1,9 @@
 //! What a restarted replica may still sign.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_consensus::{Effect, Head, Input, Recovered, Timer, Trust};
-use quorate_types::{B256, Height, Message, Phase, View};
+use quorate_consensus::{Candidate, Effect, Head, Input, Recovered, Timer, Trust, Verdict};
+use quorate_types::{B256, Height, Message, Phase, U256, Validator, ValidatorSet, View};
 
 use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
 
@@ -103,6 +103,72 @@ fn wiped_ahead_abstains_for_three_heights() {
         node.feed(Input::Durable(block.height()));
         head = Head { height: block.height(), hash: block.hash(), ..head };
     }
+}
+
+/// R21, R25: those who vote no more know nothing of what the others decided. Here the old set's last words would let a
+/// wiped node sign again at height 7, where it may have signed before with the new set.
+#[test]
+fn a_wiped_node_hears_the_validators_of_the_height_it_signs_at() {
+    let net = Net::of(7);
+    let set = |who: [usize; 4]| {
+        let members = who.map(|who| Validator::new(net.id(who), 1));
+        Arc::new(ValidatorSet::new(members).expect("four sound members"))
+    };
+    let (old, new) = (set([0, 1, 2, 3]), set([3, 4, 5, 6]));
+    let head = |height, set: &Arc<ValidatorSet>| Head {
+        height: Height(height),
+        hash: B256::from(U256::from(height)),
+        next_validators: set.clone(),
+    };
+    let recovered = Recovered { records: BTreeMap::new(), trust: Trust::None };
+    let mut node = Node::new(Net::of(7), 3, head(4, &old), recovered);
+    let waits = |node: &Node| node.replica.snapshot().abstaining;
+    node.feed(Input::Start);
+    for who in 0..3 {
+        node.hears(node.net.status(who, 5));
+    }
+    assert!(waits(&node).expect("it abstains").contains("votes again at height 7"));
+
+    node.feed(Input::Synced(head(5, &new)));
+    node.feed(Input::Synced(head(6, &new)));
+    assert!(waits(&node).expect("at height 7, of others").contains("heard 0 validators"));
+    for who in 4..7 {
+        node.hears(node.net.status(who, 6));
+    }
+    assert!(waits(&node).expect("they may have committed 7").contains("votes again at height 8"));
+    node.feed(Input::Synced(head(7, &new)));
+    assert_eq!(waits(&node), None);
+}
+
+/// R25: a node that is taken out follows without a vote, and votes again once it is back.
+#[test]
+fn who_is_taken_out_follows_and_who_is_taken_in_votes() {
+    let net = Net::of(5);
+    let without = |out: usize| {
+        let members = (0..5).filter(|who| *who != out).map(|who| Validator::new(net.id(who), 1));
+        Arc::new(ValidatorSet::new(members).expect("four sound members"))
+    };
+    let (with_me, without_me) = (without(4), without(0));
+    let mut head = Head { next_validators: with_me.clone(), ..net.head() };
+    let recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
+    let mut node = Node::new(Net::of(5), 0, head.clone(), recovered);
+    node.feed(Input::Start);
+    for set in [&without_me, &without_me, &with_me] {
+        let votes_here = head.next_validators.contains(&node.net.id(0));
+        // The stories' net signs for the whole of it: only who leads and votes at this height counts.
+        node.net.set = head.next_validators.clone();
+        let block = node.net.block_on(&head, 0);
+        node.hears(node.net.proposed(0, &block, None));
+        let verdict = Verdict::Valid(Candidate { block: block.clone(), next_validators: set.clone() });
+        let effects = node.feed(Input::Checked { block_hash: block.hash(), verdict });
+        assert_eq!(!votes(&effects).is_empty(), votes_here, "at {}", block.height());
+        let effects = node.hears(node.decided(&block, 0));
+        assert!(has(&effects, |it| matches!(it, Effect::Enter { validators, .. } if validators == set)));
+        node.feed(Input::Durable(block.height()));
+        head = Head { height: block.height(), hash: block.hash(), next_validators: set.clone() };
+    }
+    let abstaining = node.replica.snapshot().abstaining;
+    assert_eq!(abstaining, None, "it is a validator again");
 }
 
 /// R21: a status that somebody passes on may be older than the loss of the log.
