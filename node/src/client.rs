@@ -6,7 +6,10 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{Request, Uri, body::Bytes};
 use hyper_util::rt::TokioIo;
 use jsonrpsee::{
-    core::client::{ClientT as _, Error as RpcError},
+    core::{
+        client::{ClientT as _, Error as RpcError},
+        traits::ToRpcParams,
+    },
     http_client::{HttpClient, HttpClientBuilder},
     rpc_params,
 };
@@ -22,6 +25,9 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:20200";
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of a `/health` answer that are read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;
+
+/// The error code of a call that reverts, as geth has it.
+const REVERTED: i32 = 3;
 
 /// A node's own judgement of its health.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +85,26 @@ impl Client {
         Ok(Self { url: url.to_owned(), authority, rpc })
     }
 
+    /// Where the node is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Calls a method without parameters.
     ///
     /// # Errors
     /// When the node does not answer, or answers with an error.
     pub async fn call(&self, method: &str) -> Result<Value, Failure> {
         self.rpc.request(method, rpc_params![]).await.map_err(|error| self.rpc_failure(method, &error))
+    }
+
+    /// Calls a method with parameters.
+    ///
+    /// # Errors
+    /// When the node does not answer, or answers with an error.
+    pub async fn ask(&self, method: &str, params: impl ToRpcParams + Send) -> Result<Value, Failure> {
+        self.rpc.request(method, params).await.map_err(|error| self.rpc_failure(method, &error))
     }
 
     /// The newest block's header fields, as `eth_getBlockByNumber` gives them.
@@ -146,12 +166,18 @@ impl Client {
     fn rpc_failure(&self, method: &str, error: &RpcError) -> Failure {
         match error {
             RpcError::Call(object) => Failure::new(
-                Exit::Other,
+                exit_of_answer(method, object.code()),
                 format!("{} answered {method} with error {}: {}", self.url, object.code(), object.message()),
             ),
             other => self.unreachable(&innermost(other).to_string()),
         }
     }
+}
+
+/// What a node's refusal means: of a transaction, or of a question.
+fn exit_of_answer(method: &str, code: i32) -> Exit {
+    let transaction = ["eth_sendRawTransaction", "eth_estimateGas"].contains(&method);
+    if transaction || code == REVERTED { Exit::Rejected } else { Exit::Other }
 }
 
 /// What lies behind an error: "connection refused" rather than "client error".

@@ -32,6 +32,7 @@ mod ops;
 mod peering;
 mod recovered;
 mod serve;
+mod standing;
 mod status;
 mod stop;
 mod sync_task;

@@ -3,13 +3,14 @@
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use quorate_rpc::{ConsensusState, NodeStatus};
-use quorate_types::{ExecutedBlock, Height};
+use quorate_types::{ExecutedBlock, Height, NodeId};
 
 const HEIGHT: &str = "quorate_height";
 const HEIGHT_IN_FLIGHT: &str = "quorate_consensus_height";
 const VIEW: &str = "quorate_consensus_view";
 const PHASE_SECONDS: &str = "quorate_consensus_phase_seconds";
 const VALIDATOR_SILENCE_SECONDS: &str = "quorate_validator_last_seen_seconds";
+const VALIDATOR_WEIGHT: &str = "quorate_validator_weight";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
@@ -35,6 +36,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(VIEW, "the view of the height being decided");
     describe_histogram!(PHASE_SECONDS, "how long each phase of consensus lasted");
     describe_gauge!(VALIDATOR_SILENCE_SECONDS, "time since something signed by the validator arrived");
+    describe_gauge!(VALIDATOR_WEIGHT, "the weight of a validator's vote; 0 once it has none");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
     describe_counter!(FRAMES, "consensus frames by what became of them");
@@ -96,5 +98,12 @@ pub(crate) fn status(status: &NodeStatus, consensus: &ConsensusState) {
     for validator in &consensus.validators {
         let silence = float(validator.last_seen_ms) / 1000.0;
         gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => validator.id.to_string()).set(silence);
+        gauge!(VALIDATOR_WEIGHT, "validator" => validator.id.to_string()).set(float(validator.weight));
     }
+}
+
+/// Its gauges stay for as long as the process lives, and must not look like those of a silent validator.
+pub(crate) fn validator_left(id: NodeId) {
+    gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => id.to_string()).set(f64::NAN);
+    gauge!(VALIDATOR_WEIGHT, "validator" => id.to_string()).set(0.0);
 }

@@ -55,6 +55,9 @@ pub struct NodeStatus {
     pub lag: u64,
     /// Connected nodes.
     pub peers: usize,
+    /// Their keys, as `quorate_peers` lists them.
+    #[serde(skip)]
+    pub connected: Vec<NodeId>,
     /// Whether this node and its connected validators weigh a quorum.
     pub quorum: bool,
     /// Whether it serves and takes part as it should.

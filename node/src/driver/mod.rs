@@ -10,6 +10,7 @@
 mod perform;
 mod sign;
 mod state;
+mod validators;
 
 use std::{sync::Arc, time::Instant};
 
@@ -220,20 +221,28 @@ impl Driver {
     }
 
     fn publish(&mut self) {
-        let height = self.replica.height();
-        self.parts.current.send_if_modified(|current| {
-            let changed = current.height != height;
-            if changed {
-                *current = Current { height, validators: self.replica.validators().clone() };
-            }
-            changed
-        });
+        let before = self.tell_height();
         let view = self.replica.snapshot();
         if self.phase.0 != view.phase {
             metrics::phase_ended(state::phase_name(self.phase.0), self.phase.1.elapsed());
             self.phase = (view.phase, Instant::now());
         }
         let timer = self.timers.left(&Timer::View(view.height, view.view));
-        self.parts.consensus.send_replace(state::consensus_state(view, timer));
+        let changed = before.filter(|before| before.validators != *self.replica.validators());
+        self.parts.consensus.send_replace(state::consensus_state(&view, timer));
+        if let Some(before) = changed {
+            let current = self.parts.current.borrow().clone();
+            self.on_new_set(&before.validators, &current, &view);
+        }
+    }
+
+    /// Tells the gate of a new height and its validators; what was known until now comes back.
+    fn tell_height(&self) -> Option<Current> {
+        let height = self.replica.height();
+        let news = self.parts.current.borrow().height != height;
+        news.then(|| {
+            let validators = self.replica.validators().clone();
+            self.parts.current.send_replace(Current { height, validators })
+        })
     }
 }

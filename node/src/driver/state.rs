@@ -24,8 +24,8 @@ pub(super) const fn phase_name(phase: Phase) -> &'static str {
 }
 
 /// The snapshot as the RPC server shows it.
-pub(super) fn consensus_state(snapshot: Snapshot, timer: Option<Duration>) -> ConsensusState {
-    let validators = snapshot.validators.into_iter().map(|it| ValidatorState {
+pub(super) fn consensus_state(snapshot: &Snapshot, timer: Option<Duration>) -> ConsensusState {
+    let validators = snapshot.validators.iter().map(|it| ValidatorState {
         id: it.id,
         weight: it.weight,
         height: it.height,
@@ -42,7 +42,7 @@ pub(super) fn consensus_state(snapshot: Snapshot, timer: Option<Duration>) -> Co
         phase: phase_name(snapshot.phase),
         timer_ms: timer.map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX)),
         proposed: snapshot.proposed,
-        abstaining: snapshot.abstaining,
+        abstaining: snapshot.abstaining.clone(),
         validators: validators.collect(),
     }
 }
