@@ -170,12 +170,18 @@ impl Cluster {
         Duration::from_millis(ticks * 10)
     }
 
+    /// A process that dies loses its command line before its sockets.
+    fn has_left_its_ports(&self, index: usize) -> bool {
+        let rpc = self.rpc_port(index);
+        [rpc, rpc + 10, rpc + 20].into_iter().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+    }
+
     /// `kill -9`, and waits until the process is gone.
     pub fn kill(&self, index: usize) {
         let pid = self.pid(index).unwrap_or_else(|| panic!("{} does not run", self.names[index]));
         kill(pid, Signal::SIGKILL).expect("it is ours");
         let deadline = std::time::Instant::now() + PATIENCE;
-        while self.pid(index).is_some() {
+        while self.pid(index).is_some() || !self.has_left_its_ports(index) {
             assert!(std::time::Instant::now() < deadline, "{} does not die", self.names[index]);
             std::thread::sleep(LOOK);
         }

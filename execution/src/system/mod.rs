@@ -130,11 +130,22 @@ impl<CTX: ContextTr> Call<'_, CTX> {
                 let nodes = self.nodes()?.0.into_iter().map(node).collect();
                 Ok(IConsensus::getNodesCall::abi_encode_returns(&nodes).into())
             }
-            change => self.change(change),
+            IConsensusCalls::addSealer(it) => {
+                self.change(|nodes, administrator| nodes.add_sealer(&it.nodeID, it.weight, administrator))
+            }
+            IConsensusCalls::addObserver(it) => {
+                self.change(|nodes, administrator| nodes.add_observer(&it.nodeID, administrator))
+            }
+            IConsensusCalls::remove(it) => self.change(|nodes, _| nodes.remove(&it.nodeID)),
+            IConsensusCalls::setWeight(it) => self.change(|nodes, _| nodes.set_weight(&it.nodeID, it.weight)),
         }
     }
 
-    fn change(&mut self, change: IConsensusCalls) -> Result<Bytes, Ended> {
+    /// A change for the administrator alone, whose address it is given: the fees of a new node go there.
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut Nodes, Address) -> Result<Change, Refusal>,
+    ) -> Result<Bytes, Ended> {
         if self.inputs.is_static {
             return Err(Ended::Static);
         }
@@ -149,16 +160,7 @@ impl<CTX: ContextTr> Call<'_, CTX> {
         }
         let mut nodes = self.nodes()?;
         let before = nodes.clone();
-        let done = match change {
-            IConsensusCalls::addSealer(it) => nodes.add_sealer(&it.nodeID, it.weight, administrator),
-            IConsensusCalls::addObserver(it) => nodes.add_observer(&it.nodeID, administrator),
-            IConsensusCalls::remove(it) => nodes.remove(&it.nodeID),
-            IConsensusCalls::setWeight(it) => nodes.set_weight(&it.nodeID, it.weight),
-            IConsensusCalls::getNodes(_) | IConsensusCalls::getAdministrator(_) => {
-                unreachable!("views were answered before")
-            }
-        };
-        let done = done?;
+        let done = change(&mut nodes, administrator)?;
         self.store(&before, &nodes)?;
         self.context.journal_mut().log(event(done));
         Ok(IConsensus::addSealerCall::abi_encode_returns(&I256::ZERO).into())
