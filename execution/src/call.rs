@@ -8,7 +8,7 @@ use alloy_eips::{
 };
 use quorate_types::{Address, Bytes, Header, Height, Log, U256};
 use revm::{
-    Database, DatabaseRef, InspectEvm, MainBuilder,
+    Database, DatabaseRef, InspectEvm,
     context::TxEnv,
     context_interface::{
         either::Either,
@@ -21,7 +21,7 @@ use revm::{
 use crate::{
     CallError, Executor, Fault, Unfit,
     deadline::Deadline,
-    executor::{Vm, evm_context},
+    executor::{Vm, evm_context, vm},
     revert::{halt_message, revert_message},
     run::fault,
     transaction::recover_authorities,
@@ -200,7 +200,7 @@ impl<'a, DB: DatabaseRef> Trial<'a, DB> {
         }
         let time = executor.call_limits.time;
         Ok(Self {
-            vm: context.build_mainnet_with_inspector(Deadline::after(time)),
+            vm: vm(context, Deadline::after(time)),
             request,
             authorities: recover_authorities(&request.authorization_list),
             chain_id: executor.config.chain_id,

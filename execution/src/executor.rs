@@ -2,17 +2,26 @@
 
 use quorate_types::{ChainConfig, Fork, Header, Height};
 use revm::{
-    Context, DatabaseRef, Journal, MainnetEvm,
-    context::{BlockEnv, CfgEnv, TxEnv},
+    Context, DatabaseRef, Journal, MainBuilder,
+    context::{BlockEnv, CfgEnv, Evm, TxEnv},
     context_interface::block::BlobExcessGasAndPrice,
-    handler::MainnetContext,
+    handler::{EthFrame, MainnetContext, instructions::EthInstructions},
+    interpreter::interpreter::EthInterpreter,
     primitives::{U256, eip4844, hardfork::SpecId},
 };
 
-use crate::{CallLimits, overlay::Overlay};
+use crate::{CallLimits, overlay::Overlay, system::SystemContracts};
 
-/// revm with the state of one block or call in it.
-pub(crate) type Vm<DB, INSP = ()> = MainnetEvm<MainnetContext<Overlay<DB>>, INSP>;
+/// The EVM's view of one block or call.
+type VmContext<DB> = MainnetContext<Overlay<DB>>;
+/// revm with the state of one block or call in it, and this chain's own contracts.
+pub(crate) type Vm<DB, INSP = ()> = Evm<
+    VmContext<DB>,
+    INSP,
+    EthInstructions<EthInterpreter, VmContext<DB>>,
+    SystemContracts,
+    EthFrame<EthInterpreter>,
+>;
 
 /// Runs blocks and calls by one chain's settings. Holds no state: share it freely.
 #[derive(Clone, Debug)]
@@ -88,13 +97,15 @@ fn block_env(header: &Header) -> BlockEnv {
 }
 
 /// The EVM's view of `header`'s block over a fresh overlay of `db`.
-pub(crate) fn evm_context<DB: DatabaseRef>(
-    rules: CfgEnv,
-    header: &Header,
-    db: DB,
-) -> MainnetContext<Overlay<DB>> {
+pub(crate) fn evm_context<DB: DatabaseRef>(rules: CfgEnv, header: &Header, db: DB) -> VmContext<DB> {
     let overlay = Overlay::new(db, header);
     Context::<BlockEnv, TxEnv, CfgEnv, Overlay<DB>, Journal<Overlay<DB>>, ()>::new(overlay, rules.spec)
         .with_cfg(rules)
         .with_block(block_env(header))
+}
+
+/// The one way to an EVM, for blocks and calls alike: the same contracts stand in both.
+pub(crate) fn vm<DB: DatabaseRef, INSP>(context: VmContext<DB>, inspector: INSP) -> Vm<DB, INSP> {
+    let contracts = SystemContracts::new(context.cfg.spec);
+    context.build_mainnet_with_inspector(inspector).with_precompiles(contracts)
 }

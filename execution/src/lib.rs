@@ -27,6 +27,10 @@
 //! [`revm::DatabaseRef`] and is only ever read: what a block or a call writes stays in an overlay
 //! that is its own, and dies with it. A call can therefore never be seen by a block.
 //!
+//! ## Who votes
+//! The contract at `0x1003` is native code here ([`IConsensus`] is its interface): what it holds after a block is the
+//! set of the next height.
+//!
 //! ## Serial on purpose
 //! A transfer costs some 5 µs here and 42 µs in signature recovery, which is parallel and done
 //! before. Only EIP-7702's authorities are recovered in this crate, on rayon's pool.
@@ -51,6 +55,7 @@ mod header;
 mod overlay;
 mod revert;
 mod run;
+mod system;
 mod transaction;
 
 pub use build::{BuildPlan, Built};
@@ -60,3 +65,4 @@ pub use error::{BlockError, CallError, Divergence, Fault, Unfit};
 pub use executor::Executor;
 pub use header::{MAX_BLOCK_RLP_BYTES, block_rlp_length};
 pub use revert::{decode_revert, revert_message};
+pub use system::abi::IConsensus;

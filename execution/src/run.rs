@@ -8,14 +8,14 @@ use quorate_types::{
     StateChanges, Transaction, U256, VALIDATORS_ADDRESS, ValidatorSet, ValidatorSetError, read_validators,
 };
 use revm::{
-    Database, DatabaseRef, ExecuteCommitEvm, MainBuilder, SystemCallCommitEvm,
+    Database, DatabaseRef, ExecuteCommitEvm, SystemCallCommitEvm,
     context_interface::result::{EVMError, ExecutionResult, InvalidTransaction},
     database_interface::DBErrorMarker,
 };
 
 use crate::{
     Executor, Fault, Unfit,
-    executor::{Vm, evm_context},
+    executor::{Vm, evm_context, vm},
     transaction::{BLOB_TYPE, tx_env},
 };
 
@@ -52,7 +52,7 @@ impl<DB: DatabaseRef> BlockRun<DB> {
     /// Starts the block of `header` on `db`, the state after its parent.
     pub(crate) fn begin(executor: &Executor, header: &Header, db: DB) -> Result<Self, Fault> {
         let height = Height(header.number);
-        let vm = evm_context(executor.block_rules(height), header, db).build_mainnet();
+        let vm = vm(evm_context(executor.block_rules(height), header, db), ());
         let mut run = Self {
             vm,
             chain_id: executor.config.chain_id,

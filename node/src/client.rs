@@ -26,6 +26,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The most bytes of a `/health` answer that are read.
 const MAX_HEALTH_BYTES: usize = 64 << 10;
 
+/// The error code of a call that reverts, as geth has it.
+const REVERTED: i32 = 3;
+
 /// A node's own judgement of its health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -80,6 +83,12 @@ impl Client {
         let rpc = HttpClientBuilder::default().request_timeout(TIMEOUT).build(url);
         let rpc = rpc.map_err(|error| wrong(&error.to_string()))?;
         Ok(Self { url: url.to_owned(), authority, rpc })
+    }
+
+    /// Where the node is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Calls a method without parameters.
@@ -157,12 +166,18 @@ impl Client {
     fn rpc_failure(&self, method: &str, error: &RpcError) -> Failure {
         match error {
             RpcError::Call(object) => Failure::new(
-                Exit::Other,
+                exit_of_answer(method, object.code()),
                 format!("{} answered {method} with error {}: {}", self.url, object.code(), object.message()),
             ),
             other => self.unreachable(&innermost(other).to_string()),
         }
     }
+}
+
+/// What a node's refusal means: of a transaction, or of a question.
+fn exit_of_answer(method: &str, code: i32) -> Exit {
+    let transaction = ["eth_sendRawTransaction", "eth_estimateGas"].contains(&method);
+    if transaction || code == REVERTED { Exit::Rejected } else { Exit::Other }
 }
 
 /// What lies behind an error: "connection refused" rather than "client error".

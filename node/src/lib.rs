@@ -33,6 +33,7 @@ mod ops;
 mod peering;
 mod recovered;
 mod serve;
+mod standing;
 mod status;
 mod stop;
 mod sync_task;

@@ -16,6 +16,7 @@ const REJECTS: &str = "quorate_rejects_total";
 const WAITING_SECONDS: &str = "quorate_consensus_waiting_seconds";
 const VALIDATORS_MISSING: &str = "quorate_validators_missing";
 const VALIDATOR_SILENCE_SECONDS: &str = "quorate_validator_last_seen_seconds";
+const VALIDATOR_WEIGHT: &str = "quorate_validator_weight";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
@@ -53,6 +54,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(WAITING_SECONDS, "for how long the height in flight has had something to decide");
     describe_gauge!(VALIDATORS_MISSING, "validators of whom nothing was heard for two seconds");
     describe_gauge!(VALIDATOR_SILENCE_SECONDS, "time since something signed by the validator arrived");
+    describe_gauge!(VALIDATOR_WEIGHT, "the weight of a validator's vote; 0 once it has none");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
     describe_counter!(FRAMES, "consensus frames by what became of them");
@@ -154,5 +156,12 @@ pub(crate) fn status(status: &NodeStatus, consensus: &ConsensusState) {
     for validator in &consensus.validators {
         let silence = float(validator.last_seen_ms) / 1000.0;
         gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => validator.id.to_string()).set(silence);
+        gauge!(VALIDATOR_WEIGHT, "validator" => validator.id.to_string()).set(float(validator.weight));
     }
+}
+
+/// Its gauges stay for as long as the process lives, and must not look like those of a silent validator.
+pub(crate) fn validator_left(id: NodeId) {
+    gauge!(VALIDATOR_SILENCE_SECONDS, "validator" => id.to_string()).set(f64::NAN);
+    gauge!(VALIDATOR_WEIGHT, "validator" => id.to_string()).set(0.0);
 }

@@ -112,6 +112,7 @@ impl Monitor {
             height: head.height,
             lag,
             peers: peers.len(),
+            connected: peers.iter().map(|peer| peer.id).collect(),
             quorum,
             ready: reasons.is_empty(),
             reasons,

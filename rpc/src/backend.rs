@@ -59,6 +59,9 @@ pub struct NodeStatus {
     pub lag: u64,
     /// Connected nodes.
     pub peers: usize,
+    /// Their keys, as `quorate_peers` lists them.
+    #[serde(skip)]
+    pub connected: Vec<NodeId>,
     /// Whether this node and the validators that it is connected with, or hears through others, weigh a quorum.
     pub quorum: bool,
     /// Whether it serves and takes part as it should.

@@ -14,6 +14,9 @@ use crate::{
 pub(crate) trait QuorateApi {
     #[method(name = "status")]
     fn status(&self) -> RpcResult<NodeStatus>;
+    /// The keys of the connected nodes.
+    #[method(name = "peers")]
+    fn peers(&self) -> RpcResult<Vec<NodeId>>;
     #[method(name = "validators")]
     fn validators(&self, block: Option<BlockId>) -> RpcResult<Validators>;
     #[method(name = "consensusState")]
@@ -97,6 +100,10 @@ pub(crate) struct Quorate(pub(crate) Backend);
 impl QuorateApiServer for Quorate {
     fn status(&self) -> RpcResult<NodeStatus> {
         Ok(self.0.status.borrow().clone())
+    }
+
+    fn peers(&self) -> RpcResult<Vec<NodeId>> {
+        Ok(self.0.status.borrow().connected.clone())
     }
 
     fn validators(&self, block: Option<BlockId>) -> RpcResult<Validators> {

@@ -84,6 +84,16 @@ impl Cluster {
         cluster
     }
 
+    /// Runs a command of the program, as an operator would.
+    pub fn run(&self, arguments: &[&str]) -> std::process::Output {
+        Command::new(node_binary()).args(arguments).output().expect("the binary runs")
+    }
+
+    /// A file that `testnet new` made, by its path in the network's folder.
+    pub fn file(&self, path: &str) -> String {
+        self.net().join(path).to_str().expect("a path of plain letters").to_owned()
+    }
+
     /// The program under test.
     pub fn binary(&self) -> PathBuf {
         node_binary()
@@ -181,12 +191,18 @@ impl Cluster {
         Duration::from_millis(ticks * 10)
     }
 
+    /// A process that dies loses its command line before its sockets.
+    fn has_left_its_ports(&self, index: usize) -> bool {
+        let rpc = self.rpc_port(index);
+        [rpc, rpc + 10, rpc + 20].into_iter().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+    }
+
     /// `kill -9`, and waits until the process is gone.
     pub fn kill(&self, index: usize) {
         let pid = self.pid(index).unwrap_or_else(|| panic!("{} does not run", self.names[index]));
         kill(pid, Signal::SIGKILL).expect("it is ours");
         let deadline = std::time::Instant::now() + PATIENCE;
-        while self.pid(index).is_some() {
+        while self.pid(index).is_some() || !self.has_left_its_ports(index) {
             assert!(std::time::Instant::now() < deadline, "{} does not die", self.names[index]);
             std::thread::sleep(LOOK);
         }
@@ -215,6 +231,18 @@ impl Cluster {
     /// Deletes a stopped node's data: its chain and its vote log.
     pub fn wipe(&self, index: usize) {
         std::fs::remove_dir_all(self.folder_of(index).join("data")).expect("it was there");
+    }
+
+    /// What a node that runs calls itself: its public key.
+    pub async fn id_of(&self, index: usize) -> String {
+        let status: Value =
+            self.client(index).request("quorate_status", rpc_params![]).await.expect("it answers");
+        status["nodeId"].as_str().expect("a key").to_owned()
+    }
+
+    /// What a node says of its replica; null while it does not answer.
+    pub async fn consensus_state(&self, index: usize) -> Value {
+        self.client(index).request("quorate_consensusState", rpc_params![]).await.unwrap_or(Value::Null)
     }
 
     /// The head of a node; `None` while it does not answer.

@@ -7,7 +7,7 @@ use alloy_eips::Encodable2718;
 use alloy_signer::SignerSync;
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
 use jsonrpsee::{core::client::ClientT, http_client::HttpClient, rpc_params};
-use quorate_types::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
+use quorate_types::{Address, B256, Bytes, TxKind, U256, VALIDATORS_ADDRESS, hex, keccak256};
 use serde_json::Value;
 
 use crate::cluster::wait_until;
@@ -63,6 +63,11 @@ impl Wallet {
     /// Signs a call with the next nonce.
     pub fn call(&mut self, to: Address, data: Bytes) -> Bytes {
         self.sign(TxKind::Call(to), U256::ZERO, data, 100_000)
+    }
+
+    /// Signs a call of the consensus contract with the next nonce: dearer than other calls.
+    pub fn call_consensus(&mut self, data: Bytes) -> Bytes {
+        self.sign(TxKind::Call(VALIDATORS_ADDRESS), U256::ZERO, data, 400_000)
     }
 
     fn sign(&mut self, to: TxKind, value: U256, input: Bytes, gas_limit: u64) -> Bytes {

@@ -1,6 +1,9 @@
 //! The genesis file: everything that all nodes must agree on before the first block.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use alloy_consensus::{EMPTY_OMMER_ROOT_HASH, Header};
 use alloy_genesis::GenesisAccount;
@@ -9,9 +12,9 @@ use alloy_trie::{TrieAccount, root};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountChange, AccountState, Block, Domain, EMPTY_REQUESTS_HASH, EMPTY_ROOT, HISTORY_STORAGE_ADDRESS,
-    Height, NodeId, SlotChange, StateChanges, VALIDATORS_ADDRESS, Validator, ValidatorSet, ValidatorSetError,
-    validator_slots,
+    ADMINISTRATOR_SLOT, AccountChange, AccountState, Block, Domain, EMPTY_REQUESTS_HASH, EMPTY_ROOT,
+    HISTORY_STORAGE_ADDRESS, Height, MAX_VALIDATORS, NodeId, SlotChange, StateChanges, VALIDATORS_ADDRESS,
+    Validator, ValidatorSet, ValidatorSetError, validator_slots,
 };
 
 /// The byte of code that system accounts carry (INVALID), with nonce 1: EIP-161 would clear them
@@ -102,6 +105,10 @@ pub struct ChainConfig {
     /// The tip that `eth_maxPriorityFeePerGas` suggests, wei per gas.
     #[serde(default = "default_suggested_tip")]
     pub suggested_tip_wei: u64,
+    /// Who alone may change the validator set, by calling the contract at [`VALIDATORS_ADDRESS`]; left out: nobody, the
+    /// set stays as it is. It may be a contract's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub administrator: Option<Address>,
 }
 
 const fn default_min_block_interval_ms() -> u64 {
@@ -137,6 +144,7 @@ impl ChainConfig {
             transaction_gas_cap: default_transaction_gas_cap(),
             base_fee: default_base_fee(),
             suggested_tip_wei: default_suggested_tip(),
+            administrator: None,
         }
     }
 
@@ -181,6 +189,11 @@ impl ChainConfig {
         }
         if self.gas_limit < MIN_GAS_LIMIT || self.transaction_gas_cap < MIN_GAS_LIMIT {
             return invalid("config.gasLimit and config.transactionGasCap must be at least 21000");
+        }
+        if self.administrator == Some(Address::ZERO) {
+            return invalid(
+                "config.administrator is address 0, which nobody signs for; leave it out if nobody shall change the validators",
+            );
         }
         Ok(())
     }
@@ -241,6 +254,7 @@ impl Genesis {
         let genesis: Self = serde_json::from_str(text)?;
         genesis.config.check()?;
         genesis.validator_set()?;
+        genesis.check_records()?;
         let reserved = [VALIDATORS_ADDRESS, HISTORY_STORAGE_ADDRESS];
         match reserved.iter().find(|address| genesis.alloc.contains_key(*address)) {
             Some(address) => {
@@ -264,6 +278,23 @@ impl Genesis {
     /// When the validators are no sound set.
     pub fn validator_set(&self) -> Result<ValidatorSet, ValidatorSetError> {
         ValidatorSet::new(self.records().into_iter().filter(|record| record.weight > 0))
+    }
+
+    /// Observers are no part of the set, but the contract keeps them by the same bounds.
+    fn check_records(&self) -> Result<(), ValidatorSetError> {
+        if self.validators.len() > MAX_VALIDATORS {
+            return Err(ValidatorSetError::TooMany(self.validators.len()));
+        }
+        let mut seen = BTreeSet::new();
+        for GenesisValidator { key, .. } in &self.validators {
+            if !key.is_sound() {
+                return Err(ValidatorSetError::UnsoundKey(*key));
+            }
+            if !seen.insert(key) {
+                return Err(ValidatorSetError::Duplicate(*key));
+            }
+        }
+        Ok(())
     }
 
     fn records(&self) -> Vec<Validator> {
@@ -291,7 +322,9 @@ impl Genesis {
                 storage,
             );
         }
-        let slots = validator_slots(&self.records());
+        let mut slots = validator_slots(&self.records());
+        let administrator = self.config.administrator.unwrap_or_default();
+        slots.push((ADMINISTRATOR_SLOT, administrator.into_word().into()));
         insert(&mut changes, VALIDATORS_ADDRESS, 1, U256::ZERO, Some(&SYSTEM_CODE), slots);
         let history = &alloy_eips::eip2935::HISTORY_STORAGE_CODE;
         insert(&mut changes, HISTORY_STORAGE_ADDRESS, 1, U256::ZERO, Some(history), []);
@@ -401,6 +434,20 @@ mod tests {
     }
 
     #[test]
+    fn the_administrator_is_bound_by_the_hash_and_stands_in_the_contract() {
+        let (without, mut with) = (genesis(), genesis());
+        let slot = |genesis: &Genesis| {
+            let storage = &genesis.state().accounts[&VALIDATORS_ADDRESS].storage;
+            storage.get(&ADMINISTRATOR_SLOT).map(|it| it.after)
+        };
+        with.config.administrator = Some(Address::repeat_byte(0xad));
+        assert_eq!(slot(&without), None);
+        assert_eq!(slot(&with), Some(Address::repeat_byte(0xad).into_word().into()));
+        assert_ne!(without.domain().expect("sound"), with.domain().expect("sound"));
+        assert!(!without.to_json().expect("encodes").contains("administrator"), "and no old genesis changes");
+    }
+
+    #[test]
     fn gethas_alloc_is_taken_with_decimal_and_hex_balances() {
         let mut value: serde_json::Value =
             serde_json::from_str(&genesis().to_json().expect("encodes")).expect("json");
@@ -426,6 +473,15 @@ mod tests {
             broken(|it| it["config"]["forks"] = serde_json::json!({"prague": 5})).contains("from height 0")
         );
         assert!(broken(|it| it["validators"] = serde_json::json!([])).contains("at least one member"));
+        let nobody =
+            |it: &mut serde_json::Value| it["config"]["administrator"] = Address::ZERO.to_string().into();
+        assert!(broken(nobody).contains("config.administrator is address 0"));
+        let twice = |it: &mut serde_json::Value| {
+            let mut observer = it["validators"][0].clone();
+            observer["weight"] = 0.into();
+            it["validators"].as_array_mut().expect("a list").push(observer);
+        };
+        assert!(broken(twice).contains("listed twice"), "as a validator and as an observer");
         let system = |it: &mut serde_json::Value| {
             it["alloc"][VALIDATORS_ADDRESS.to_string()] = serde_json::json!({"balance": "1"})
         };

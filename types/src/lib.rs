@@ -64,6 +64,9 @@ pub use statement::{
     Domain, Phase, Prepared, Propose, Reject, RejectReason, Roots, Signable, Signed, Statement, Status,
     ViewChange, Vote,
 };
-pub use system::{HISTORY_STORAGE_ADDRESS, VALIDATORS_ADDRESS, read_validators, validator_slots};
+pub use system::{
+    ADMINISTRATOR_SLOT, HISTORY_STORAGE_ADDRESS, VALIDATORS_ADDRESS, read_record_count, read_records,
+    read_validators, validator_slots,
+};
 pub use transaction::{Envelope, Transaction, TransactionError, UnrecoveredTransaction};
 pub use validators::{MAX_TOTAL_WEIGHT, MAX_VALIDATORS, Validator, ValidatorSet, ValidatorSetError};

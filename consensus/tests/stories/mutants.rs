@@ -105,6 +105,10 @@ const STORIES: &[Story] = &[
         notes::a_snapshot_says_what_the_timer_and_the_block_wait_for,
     ),
     ("notes_are_those_of_one_step", notes::notes_are_those_of_one_step),
+    (
+        "who_is_taken_out_follows_and_who_is_taken_in_votes",
+        restart::who_is_taken_out_follows_and_who_is_taken_in_votes,
+    ),
 ];
 
 /// What no story of one replica shows: it lies in the driver, or takes a cluster. The simulator's suite has them.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_consensus::{Effect, Head, Input, NotVoting, Recovered, Timer, Trust};
+use quorate_consensus::{Candidate, Effect, Head, Input, NotVoting, Recovered, Timer, Trust, Verdict};
 use quorate_types::{B256, Height, Message, Phase, Validator, ValidatorSet, View};
 
 use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
@@ -142,6 +142,37 @@ pub fn whoever_abstains_hears_a_quorum_of_those_who_vote_now() {
     ] {
         assert_eq!(votes_on(height, &statuses), votes, "at {height}");
     }
+}
+
+/// R25: a node that is taken out follows without a vote, and votes again once it is back.
+#[test]
+pub fn who_is_taken_out_follows_and_who_is_taken_in_votes() {
+    let net = Net::of(5);
+    let without = |out: usize| {
+        let members = (0..5).filter(|who| *who != out).map(|who| Validator::new(net.id(who), 1));
+        Arc::new(ValidatorSet::new(members).expect("four sound members"))
+    };
+    let (with_me, without_me) = (without(4), without(0));
+    let mut head = Head { next_validators: with_me.clone(), ..net.head() };
+    let recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
+    let mut node = Node::new(Net::of(5), 0, head.clone(), recovered);
+    node.feed(Input::Start);
+    for set in [&without_me, &without_me, &with_me] {
+        let votes_here = head.next_validators.contains(&node.net.id(0));
+        // The stories' net signs for the whole of it: only who leads and votes at this height counts.
+        node.net.set = head.next_validators.clone();
+        let block = node.net.block_on(&head, 0);
+        node.hears(node.net.proposed(0, &block, None));
+        let verdict = Verdict::Valid(Candidate { block: block.clone(), next_validators: set.clone() });
+        let effects = node.feed(Input::Checked { block_hash: block.hash(), verdict });
+        assert_eq!(!votes(&effects).is_empty(), votes_here, "at {}", block.height());
+        let effects = node.hears(node.decided(&block, 0));
+        assert!(has(&effects, |it| matches!(it, Effect::Enter { validators, .. } if validators == set)));
+        node.feed(Input::Durable(block.height()));
+        head = Head { height: block.height(), hash: block.hash(), next_validators: set.clone() };
+    }
+    let abstaining = node.replica.snapshot().abstaining;
+    assert_eq!(abstaining, None, "it is a validator again");
 }
 
 /// R21: a status that somebody passes on may be older than the loss of the log.

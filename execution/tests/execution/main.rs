@@ -5,5 +5,6 @@ mod calls;
 mod chain;
 mod changes;
 mod checking;
+mod consensus_contract;
 mod forks;
 mod oracle;

@@ -9,6 +9,7 @@ mod genesis;
 mod health;
 mod output;
 mod testnet;
+mod validators;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -88,6 +89,9 @@ enum Command {
     /// Shows what the validators agree on, and who is where.
     #[command(subcommand)]
     Consensus(consensus::Command),
+    /// Shows and changes who votes.
+    #[command(subcommand)]
+    Validators(validators::Command),
     /// Exits 0 when the node is well, 5 when it is not, 4 when it does not answer.
     Health(NodeArgs),
     /// Prints the completion script of a shell.
@@ -130,6 +134,7 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
         Command::Config(command) => config::run(&command, format)?,
         Command::Genesis(command) => genesis::run(&command, format)?,
         Command::Consensus(command) => consensus::run(&command, format)?,
+        Command::Validators(command) => validators::run(&command, format)?,
         Command::Health(node) => return Ok(health::run(&node.client()?, format)?.into()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), program_name(), &mut std::io::stdout());

@@ -10,6 +10,7 @@
 mod perform;
 mod sign;
 mod state;
+mod validators;
 
 use std::sync::Arc;
 
@@ -240,14 +241,22 @@ impl Driver {
 
     /// For the gate: at once.
     fn publish(&mut self) {
+        let before = self.tell_height();
+        if let Some(before) = before.filter(|before| before.validators != *self.replica.validators()) {
+            let current = self.parts.current.borrow().clone();
+            let view = self.replica.snapshot();
+            self.on_new_set(&before.validators, &current, &view);
+        }
+    }
+
+    /// Tells the gate of a new height and its validators; what was known until now comes back.
+    fn tell_height(&self) -> Option<Current> {
         let height = self.replica.height();
-        self.parts.current.send_if_modified(|current| {
-            let changed = current.height != height;
-            if changed {
-                *current = Current { height, validators: self.replica.validators().clone() };
-            }
-            changed
-        });
+        let news = self.parts.current.borrow().height != height;
+        news.then(|| {
+            let validators = self.replica.validators().clone();
+            self.parts.current.send_replace(Current { height, validators })
+        })
     }
 
     /// For people; ten times a second is enough.

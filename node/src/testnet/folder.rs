@@ -14,7 +14,7 @@ use quorate_vote_log::VoteLog;
 
 use super::{
     accounts::{self, DevelopmentAccount, development_accounts},
-    material::{Authorities, private_folder, write},
+    material::{Authorities, private_folder, write, write_secret},
     plan::{Options, Plan},
     ports, texts,
 };
@@ -112,6 +112,7 @@ fn draft(folder: &Path, options: &Options, plan: &Plan) -> eyre::Result<(Genesis
     private_folder(&folder.join("accounts"))?;
     write(&folder.join("accounts/accounts.json"), &format!("{:#}\n", accounts::listing(&accounts)))?;
     write(&folder.join("accounts/README.md"), texts::ACCOUNTS)?;
+    write_secret(&folder.join("accounts/administrator.key"), &format!("{}\n", accounts[0].private_key))?;
     write(&folder.join("README.md"), &texts::readme(plan, &genesis, &accounts))?;
     let binary = std::env::current_exe().wrap_err("cannot tell where this program stands")?;
     for (name, verb) in [("start_all.sh", "up"), ("stop_all.sh", "down")] {
@@ -151,6 +152,8 @@ fn genesis(
         config: ChainConfig {
             min_block_interval_ms: milliseconds(options.block_interval)?,
             empty_block_interval_ms: milliseconds(options.empty_block_interval)?,
+            // Whose key everybody knows, as is right for a network of this kind.
+            administrator: Some(accounts[0].address),
             ..ChainConfig::new(options.chain_id)
         },
         timestamp: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs(),

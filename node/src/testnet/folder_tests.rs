@@ -110,6 +110,9 @@ fn the_genesis_says_what_was_asked_for() {
     assert_eq!(genesis.config.empty_block_interval_ms, 9000);
     assert_eq!((genesis.validators.len(), genesis.alloc.len()), (1, 11));
     assert_eq!(genesis.validators[0].fee_recipient, created.accounts[0].address);
+    assert_eq!(genesis.config.administrator, Some(created.accounts[0].address));
+    let key = fs::read_to_string(created.folder.join("accounts/administrator.key")).expect("there");
+    assert_eq!(key.trim(), created.accounts[0].private_key);
     assert_eq!(genesis.config.fork_at(Height(0)), quorate_types::Fork::Osaka);
 }
 

@@ -65,7 +65,7 @@ pub(super) fn write(file: &Path, text: &str) -> eyre::Result<()> {
 }
 
 /// Only the owner reads it, from the first byte on.
-fn write_secret(file: &Path, text: &str) -> eyre::Result<()> {
+pub(super) fn write_secret(file: &Path, text: &str) -> eyre::Result<()> {
     let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
     written.wrap_err_with(|| format!("cannot write {}", file.display()))

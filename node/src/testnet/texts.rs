@@ -8,7 +8,7 @@ use super::{accounts::DevelopmentAccount, plan::Plan};
 
 /// What stands beside the accounts.
 pub(super) const ACCOUNTS: &str = "# DEV ONLY\n\n\
-    The keys in `accounts.json` come from a phrase that everybody knows. They are worth nothing outside of\n\
+    The keys in `accounts.json`, and `administrator.key`, which is the first of them, come from a phrase that everybody knows. They are worth nothing outside of\n\
     this network: whatever is sent to them on another chain is lost at once.\n";
 
 /// The folder's README.
@@ -60,6 +60,13 @@ curl -s -H 'content-type: application/json' http://127.0.0.1:{rpc} \
   -d '{{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}}'
 curl -s http://127.0.0.1:{rpc}/health
 cast send --rpc-url http://127.0.0.1:{rpc} --private-key {from} {to} --value 1ether
+```
+
+The first account below is the administrator, who alone may change who votes:
+
+```
+quorate validators list --rpc http://127.0.0.1:{rpc}
+quorate validators add NODE_ID --rpc http://127.0.0.1:{rpc} --key accounts/administrator.key
 ```
 
 Accounts with 10,000 ether each. DEV ONLY: everybody knows their keys.

@@ -7,4 +7,5 @@ mod faults;
 mod flood;
 mod power_cut;
 mod transactions;
+mod validators;
 mod watching;

@@ -1,0 +1,147 @@
+//! The administrator's transaction: estimated, signed here, sent, waited for.
+
+use std::{path::Path, time::Duration};
+
+use alloy_consensus::{EthereumTxEnvelope, SignableTransaction as _, TxEip1559, TxEip4844};
+use alloy_eips::Encodable2718 as _;
+use alloy_signer::SignerSync as _;
+use alloy_signer_local::PrivateKeySigner;
+use jsonrpsee::rpc_params;
+use quorate_types::{B256, Bytes, TxKind, U256, VALIDATORS_ADDRESS};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Client, number},
+    exit::{Exit, Failure},
+};
+
+/// How long a change may take to get into a block: many view changes of a chain that works at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the receipt is asked for.
+const LOOK: Duration = Duration::from_millis(200);
+/// Room above the estimate, in parts of it: other changes may come first and add nodes to read.
+const SPARE_GAS_PART: u64 = 5;
+
+/// What happened.
+pub(super) struct Done {
+    pub(super) hash: B256,
+    pub(super) height: u64,
+}
+
+/// Reads a private key of 32 bytes in hex, with or without 0x.
+pub(super) fn read_signer(file: &Path) -> Result<PrivateKeySigner, Failure> {
+    let failure = |why: String| {
+        Failure::new(
+            Exit::Configuration,
+            format!("{}: {why}; it must hold the administrator's private key, 64 hex digits", file.display()),
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| failure(error.to_string()))?;
+    // The reason of a failure never repeats what was read.
+    let key: B256 = text.trim().parse().map_err(|_| failure("no private key in hex".to_owned()))?;
+    PrivateKeySigner::from_bytes(&key).map_err(|_| failure("no private key of secp256k1".to_owned()))
+}
+
+/// A transaction that the contract would accept at the head.
+///
+/// # Errors
+/// With [`Exit::Rejected`] and the contract's reason when it would refuse.
+pub(super) async fn prepare(
+    client: &Client,
+    signer: &PrivateKeySigner,
+    input: Bytes,
+) -> Result<TxEip1559, Failure> {
+    let from = signer.address();
+    let request = json!({ "from": from, "to": VALIDATORS_ADDRESS, "data": input });
+    let gas =
+        read(client, "eth_estimateGas", client.call_with("eth_estimateGas", rpc_params![request]).await?)?;
+    let nonce = client.call_with("eth_getTransactionCount", rpc_params![from, "pending"]).await?;
+    let price = read(client, "eth_gasPrice", client.call("eth_gasPrice").await?)?;
+    let tip = read(client, "eth_maxPriorityFeePerGas", client.call("eth_maxPriorityFeePerGas").await?)?;
+    Ok(TxEip1559 {
+        chain_id: read(client, "eth_chainId", client.call("eth_chainId").await?)?,
+        nonce: read(client, "eth_getTransactionCount", nonce)?,
+        gas_limit: gas + gas / SPARE_GAS_PART,
+        max_fee_per_gas: u128::from(price),
+        max_priority_fee_per_gas: u128::from(tip.min(price)),
+        to: TxKind::Call(VALIDATORS_ADDRESS),
+        value: U256::ZERO,
+        input,
+        ..TxEip1559::default()
+    })
+}
+
+fn read(client: &Client, method: &str, answer: Value) -> Result<u64, Failure> {
+    number(&answer).ok_or_else(|| {
+        Failure::new(Exit::Other, format!("{} answered {method} with no number: {answer}", client.url()))
+    })
+}
+
+/// Signs, sends, and waits until it is in a block.
+///
+/// # Errors
+/// When it is refused, reverted, or in no block in time.
+pub(super) async fn send(
+    client: &Client,
+    signer: &PrivateKeySigner,
+    transaction: TxEip1559,
+) -> Result<Done, Failure> {
+    let signature = signer.sign_hash_sync(&transaction.signature_hash());
+    let signature = signature.map_err(|error| Failure::new(Exit::Other, format!("cannot sign: {error}")))?;
+    let signed = EthereumTxEnvelope::<TxEip4844>::from(transaction.into_signed(signature));
+    let (hash, raw) = (*signed.tx_hash(), Bytes::from(signed.encoded_2718()));
+    client.call_with("eth_sendRawTransaction", rpc_params![raw]).await?;
+    let receipt = tokio::time::timeout(PATIENCE, receipt(client, hash)).await.map_err(|_| {
+        Failure::new(
+            Exit::Unreachable,
+            format!(
+                "transaction {hash} is in no block after {} s; it may still get into one\n  \
+                 see `consensus status` for what the validators wait for",
+                PATIENCE.as_secs()
+            ),
+        )
+    })??;
+    let height = read(client, "eth_getTransactionReceipt", receipt["blockNumber"].clone())?;
+    match number(&receipt["status"]) {
+        Some(1) => Ok(Done { hash, height }),
+        _ => Err(Failure::new(
+            Exit::Rejected,
+            format!(
+                "the change was refused in block {height} (transaction {hash}): another came first; look again"
+            ),
+        )),
+    }
+}
+
+async fn receipt(client: &Client, hash: B256) -> Result<Value, Failure> {
+    loop {
+        let receipt = client.call_with("eth_getTransactionReceipt", rpc_params![hash]).await?;
+        if !receipt.is_null() {
+            return Ok(receipt);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_is_read_and_a_wrong_one_never_repeated() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("key");
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        for text in [key.to_owned(), format!("0x{key}\n")] {
+            std::fs::write(&file, text).expect("written");
+            let address = read_signer(&file).expect("a key").address().to_string();
+            assert_eq!(address, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+        }
+        for text in [&key[..62], "", &"0".repeat(64)] {
+            std::fs::write(&file, text).expect("written");
+            let failure = read_signer(&file).expect_err("no key");
+            assert_eq!(failure.exit, Exit::Configuration);
+            assert!(text.is_empty() || !failure.message.contains(text), "{failure}");
+        }
+    }
+}

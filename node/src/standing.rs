@@ -1,0 +1,101 @@
+//! The arithmetic of a validator set: what it needs to decide, and how much of that is heard.
+
+use std::fmt;
+
+use quorate_types::{NodeId, Validator, ValidatorSet};
+use serde::Serialize;
+
+/// Weights of one set, and how much of it is heard from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Standing {
+    /// How many members vote.
+    pub(crate) validators: usize,
+    /// W.
+    pub(crate) total_weight: u64,
+    /// F.
+    pub(crate) max_faulty: u64,
+    /// Q.
+    pub(crate) quorum: u64,
+    /// The weight of those heard from.
+    pub(crate) heard: u64,
+    /// Those not heard from.
+    pub(crate) silent: Vec<NodeId>,
+}
+
+impl Standing {
+    pub(crate) fn of(set: &ValidatorSet, is_heard: impl Fn(&NodeId) -> bool) -> Self {
+        let (heard, silent): (Vec<&Validator>, Vec<&Validator>) =
+            set.members().iter().partition(|it| is_heard(&it.key));
+        Self {
+            validators: set.len(),
+            total_weight: set.total(),
+            max_faulty: set.max_faulty(),
+            quorum: set.quorum(),
+            heard: heard.iter().map(|it| it.weight).sum(),
+            silent: silent.iter().map(|it| it.key).collect(),
+        }
+    }
+
+    /// Whether those heard from can decide a block.
+    pub(crate) const fn can_decide(&self) -> bool {
+        self.heard >= self.quorum
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { validators, total_weight, max_faulty, quorum, heard, silent } = self;
+        let may_be_down = total_weight - quorum;
+        write!(
+            f,
+            "{validators} validators of weight W = {total_weight}: F = {max_faulty} may lie, Q = {quorum} decide, \
+             {may_be_down} may be down; heard from {heard}"
+        )?;
+        match heard.checked_sub(*quorum) {
+            Some(spare) => write!(f, ", so {spare} more may go down")?,
+            None => write!(f, ", {} too few to decide", quorum - heard)?,
+        }
+        if !silent.is_empty() {
+            let silent: Vec<_> = silent.iter().map(|id| format!("0x{id}")).collect();
+            write!(f, "; silent: {}", silent.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::NodeKey;
+
+    use super::*;
+
+    fn set(weights: &[u64]) -> ValidatorSet {
+        let member =
+            |(weight, seed): (&u64, u8)| Validator::new(NodeKey::from_seed([seed; 32]).id(), *weight);
+        ValidatorSet::new(weights.iter().zip(1..).map(member)).expect("sound")
+    }
+
+    /// The arithmetic behind faults.md, offline-candidate (Besu #8425, Edge #637).
+    #[test]
+    fn a_fifth_validator_that_is_down_leaves_nobody_to_spare() {
+        let down = NodeKey::from_seed([5; 32]).id();
+        let standing = Standing::of(&set(&[1; 5]), |id| *id != down);
+        assert!(standing.can_decide());
+        let text = standing.to_string();
+        assert!(
+            text.contains("W = 5: F = 1 may lie, Q = 4 decide, 1 may be down; heard from 4, so 0 more"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("silent: 0x{down}")), "{text}");
+    }
+
+    #[test]
+    fn weights_count_and_not_heads() {
+        let heavy = NodeKey::from_seed([1; 32]).id();
+        let standing = Standing::of(&set(&[7, 1, 1, 1]), |id| *id != heavy);
+        assert!(!standing.can_decide());
+        assert!(standing.to_string().contains("heard from 3, 4 too few to decide"), "{standing}");
+        assert!(Standing::of(&set(&[7, 1, 1, 1]), |id| *id == heavy).can_decide());
+    }
+}
