@@ -26,16 +26,17 @@ fn all_pass(seeds: std::ops::Range<u64>, setup: Setup) -> Tally {
 }
 
 /// What must have happened in two hundred seeds: a check of what never happens proves nothing.
-const HAPPENS: [&str; 25] = [
+const HAPPENS: [&str; 28] = [
     "blocks from the future",
     "certificates forged",
+    "data folders deleted",
+    "databases that went back",
     "decisions above view 0",
     "executions that failed",
     "frames torn",
     "justifications forged",
     "lies proved",
     "malformed frames refused",
-    "memories lost",
     "messages refused",
     "old messages sent again",
     "runs that began without logs",
@@ -50,6 +51,8 @@ const HAPPENS: [&str; 25] = [
     "twins stopped",
     "validator sets that followed another",
     "view changes",
+    "vote logs damaged",
+    "vote logs deleted",
     "votes again after its log was lost",
     "votes cast twice",
 ];

@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) clock_off_s: i64,
     /// Whether a second process signs with its key.
     pub(crate) has_twin: bool,
+    /// Whether something of what it signed was ever taken from it.
+    pub(crate) forgot: bool,
     /// Whether nothing can be executed.
     pub(crate) execution_fails: bool,
     pub(crate) disk: Disk,
