@@ -129,9 +129,7 @@ impl Node {
         if timer == Timer::Tick
             && let Some(liar) = &mut self.liar
         {
-            let replica = &process.replica;
-            let (at, set) = ((replica.height(), replica.view()), &replica.validators().clone());
-            liar.mutter(&Mouth { me: self.index, signer: &*self.signer, at, set }, world);
+            liar.mutter(&Mouth::of(self.index, &*self.signer, &process.replica), world);
         }
     }
 
