@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quorate_consensus::{OwnRecord, Recovered, Trust};
 use quorate_proto::LogRecord;
-use quorate_types::Height;
+use quorate_types::{Height, Message, Phase};
 use quorate_vote_log::{Condition, Recovery};
 
 /// How far above the durable head frames may be: its successor is decided but not synced, and the height after
@@ -41,6 +41,13 @@ pub(crate) fn read(recovery: Recovery, head: Height) -> Recovered {
         }
         match LogRecord::decode(frame.payload.into()) {
             Ok(record) => {
+                if frame.height > head.next() && record.messages.iter().any(is_commit) {
+                    tracing::error!(
+                        log_height = %frame.height, head = %head,
+                        "the database is older than a commit in the vote log: this node does not vote until it cannot contradict itself"
+                    );
+                    trust = Trust::None;
+                }
                 let own = records.entry(frame.height).or_default();
                 own.messages.extend(record.messages);
                 own.prepared = record.prepared.or_else(|| own.prepared.take());
@@ -52,4 +59,10 @@ pub(crate) fn read(recovery: Recovery, head: Height) -> Recovered {
         }
     }
     Recovered { records, trust }
+}
+
+/// A commit waits for the record of the height before it (R9), so one that is two above the head was signed on a database
+/// that had more.
+fn is_commit(message: &Message) -> bool {
+    matches!(message, Message::Vote(vote) if vote.statement.phase == Phase::Commit)
 }

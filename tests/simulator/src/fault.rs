@@ -98,10 +98,10 @@ impl Fault {
             Self::Crash { death: Death::Killed, .. } => "processes killed",
             Self::Crash { death: Death::PowerCut, .. } => "power cuts",
             Self::Crash { death: Death::TornPowerCut, .. } => "power cuts with torn writes",
-            Self::Wipe(_) => "data folders deleted",
-            Self::LoseLog(_) => "vote logs deleted",
-            Self::DamageLog { .. } => "vote logs damaged",
-            Self::RestoreCopy { .. } => "databases that went back",
+            // What really is lost is counted where it is.
+            Self::Wipe(_) | Self::LoseLog(_) | Self::DamageLog { .. } | Self::RestoreCopy { .. } => {
+                "memories to be lost"
+            }
             Self::DiskFull { .. } => "disks full or emptied",
             Self::ExecutionFails { .. } => "executions broken or mended",
             Self::Clock { .. } => "clocks set",

@@ -143,7 +143,7 @@ impl Scenario {
             planner.set_changes(4);
         }
         let gossip = !(harsh && planner.chance(0.3));
-        let transaction_bytes = if harsh && planner.chance(0.1) { HEAVY_BYTES } else { LIGHT_BYTES };
+        let transaction_bytes = if harsh && planner.chance(0.05) { HEAVY_BYTES } else { LIGHT_BYTES };
         Plan {
             weather,
             pace,

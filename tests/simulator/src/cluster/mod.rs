@@ -171,6 +171,7 @@ fn node(index: usize, signer: Box<dyn Signer>, config: &ClusterConfig) -> Node {
         config: config.replica(id),
         clock_off_s: config.clocks_off_s.get(index).copied().unwrap_or(0),
         has_twin: config.has_twin(index),
+        forgot: false,
         execution_fails: false,
         disk,
         disk_full: false,

@@ -21,20 +21,20 @@ impl Cluster {
                 self.nodes[node].crash(death, &mut self.world);
             }
             Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
-            Fault::Wipe(node) => self.lose(node, "its data folder", |disk| {
+            Fault::Wipe(node) => self.lose(node, "data folders deleted", |disk| {
                 disk.wipe();
                 true
             }),
-            Fault::LoseLog(node) => self.lose(node, "its vote log", |disk| {
+            Fault::LoseLog(node) => self.lose(node, "vote logs deleted", |disk| {
                 disk.lose_log();
                 true
             }),
-            Fault::DamageLog { node, chance } => self.lose(node, "bytes of its vote log", |disk| {
+            Fault::DamageLog { node, chance } => self.lose(node, "vote logs damaged", |disk| {
                 disk.damage_log(chance);
                 true
             }),
             Fault::RestoreCopy { node, back } => {
-                self.lose(node, "its last blocks", |disk| disk.restore_copy(back));
+                self.lose(node, "databases that went back", |disk| disk.restore_copy(back));
             }
             Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
             Fault::ExecutionFails { node, fails } => self.nodes[node].execution_fails = fails,
@@ -81,10 +81,11 @@ impl Cluster {
     }
 
     /// A stopped node loses something, if it can.
-    fn lose(&mut self, node: usize, what: &str, happens: impl FnOnce(&mut Disk) -> bool) {
+    fn lose(&mut self, node: usize, what: &'static str, happens: impl FnOnce(&mut Disk) -> bool) {
         if !self.nodes[node].is_running() && happens(&mut self.nodes[node].disk) {
-            self.world.note(node, || format!("loses {what}"));
-            self.world.tally.count("memories lost");
+            self.world.note(node, || format!("loses its memory: {what}"));
+            self.world.tally.count(what);
+            self.nodes[node].forgot = true;
         }
     }
 

@@ -7,7 +7,7 @@ mod real;
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_consensus::{OwnRecord, Recovered, Trust};
-use quorate_types::{B256, Block, Height, Message, NodeId, PrepareCertificate, ValidatorSet};
+use quorate_types::{B256, Block, Height, Message, NodeId, Phase, PrepareCertificate, ValidatorSet};
 
 use crate::packet::DecidedBlock;
 
@@ -204,13 +204,12 @@ impl Disk {
     }
 
     /// A copy of the block records replaces them that is `back` heights older. `false`, and nothing done, when no frame of the
-    /// log is far enough above it to show that.
+    /// log shows that: a copy that is one block older, with all votes of that block at hand, is one to go on from.
     pub(crate) fn restore_copy(&mut self, back: u64) -> bool {
-        let head = self.durable().0.saturating_sub(back);
-        let newest = either!(self, log => log.newest());
-        let shows = newest.is_some_and(|newest| newest.0 > head + NORMAL_ABOVE_HEAD);
+        let head = Height(self.durable().0.saturating_sub(back));
+        let shows = either!(self, log => log.needed()).iter().any(|frame| least_head(frame) > head);
         if shows {
-            self.truncate_blocks(usize::try_from(head).expect("few blocks"));
+            self.truncate_blocks(usize::try_from(head.0).expect("few blocks"));
         }
         shows
     }
@@ -221,15 +220,16 @@ impl Disk {
         self.sync_blocks(self.tip());
         let Found { frames, whole } = either!(self, log => log.open());
         let head = self.durable();
-        let normal = |frame: &Frame| frame.height.0 <= head.0 + NORMAL_ABOVE_HEAD;
-        self.doubted |= !whole || !frames.iter().all(normal);
+        self.doubted |= !whole;
+        let went_back = frames.iter().any(|frame| least_head(frame) > head);
+        let normal = head.next().0..=head.0 + NORMAL_ABOVE_HEAD;
         let mut records: BTreeMap<Height, OwnRecord> = BTreeMap::new();
-        for frame in frames.into_iter().filter(|it| normal(it) && it.height > head) {
+        for frame in frames.into_iter().filter(|it| normal.contains(&it.height.0)) {
             let record = records.entry(frame.height).or_default();
             record.messages.extend(frame.messages);
             record.prepared = frame.prepared.or_else(|| record.prepared.take());
         }
-        Recovered { records, trust: if self.doubted { Trust::None } else { Trust::Full } }
+        Recovered { records, trust: if self.doubted || went_back { Trust::None } else { Trust::Full } }
     }
 
     pub(crate) fn frames(&self) -> usize {
@@ -238,4 +238,12 @@ impl Disk {
             Log::Real(log) => log.len(),
         }
     }
+}
+
+/// The lowest head that a node had on disk when it wrote a frame: a commit waits for the record of the height before (R9),
+/// all else for that of the height before that one (R20).
+fn least_head(frame: &Frame) -> Height {
+    let commits = |it: &Message| matches!(it, Message::Vote(vote) if vote.statement.phase == Phase::Commit);
+    let above = if frame.messages.iter().any(commits) { 1 } else { NORMAL_ABOVE_HEAD };
+    Height(frame.height.0.saturating_sub(above))
 }

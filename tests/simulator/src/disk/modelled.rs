@@ -73,12 +73,12 @@ impl Log {
         }
     }
 
-    pub(super) fn newest(&mut self) -> Option<Height> {
-        self.entries.last().map(|entry| entry.frame.height)
+    pub(super) fn needed(&mut self) -> Vec<Frame> {
+        self.entries.iter().map(|entry| entry.frame.clone()).collect()
     }
 
     pub(super) fn open(&mut self) -> Found {
-        let frames = self.entries.iter().map(|entry| entry.frame.clone()).collect();
+        let frames = self.needed();
         self.start = self.entries.last().map_or(self.next, |entry| entry.start);
         let whole = !self.damaged;
         if !whole {

@@ -110,8 +110,9 @@ impl Log {
         }
     }
 
-    pub(super) fn newest(&mut self) -> Option<Height> {
-        state(&self.images, &self.identity)?.frames.last().map(|frame| frame.height)
+    pub(super) fn needed(&mut self) -> Vec<Frame> {
+        state(&self.images, &self.identity)
+            .map_or_else(Vec::new, |state| state.frames.into_iter().map(decode).collect())
     }
 
     pub(super) fn open(&mut self) -> Found {
@@ -131,11 +132,7 @@ impl Log {
                 unreachable!("a byte that rots breaks the checksum")
             }
         };
-        let frame = |frame: quorate_vote_log::Frame| {
-            let record = LogRecord::decode(frame.payload.into()).expect("a whole frame holds a record");
-            Frame { height: frame.height, messages: record.messages, prepared: record.prepared }
-        };
-        Found { frames: frames.into_iter().map(frame).collect(), whole }
+        Found { frames: frames.into_iter().map(decode).collect(), whole }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -148,4 +145,9 @@ fn state([first, second]: &[Vec<u8>; 2], identity: &[u8; 32]) -> Option<State> {
         Outcome::Whole(state) => Some(state),
         Outcome::Damaged { .. } | Outcome::Foreign { .. } | Outcome::Version(_) => None,
     }
+}
+
+fn decode(frame: quorate_vote_log::Frame) -> Frame {
+    let record = LogRecord::decode(frame.payload.into()).expect("a whole frame holds a record");
+    Frame { height: frame.height, messages: record.messages, prepared: record.prepared }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use quorate_types::{Height, Justification, Message, Proposal, Propose, Signature, Signed, View, ViewChange};
+use quorate_types::{
+    Height, Justification, Message, Phase, Proposal, Propose, Signature, Signed, View, ViewChange, Vote,
+};
 use rand::Rng;
 
 use super::{Liar, Mouth};
@@ -28,10 +30,13 @@ impl Liar {
         let header = block.header().clone();
         let propose = mouth.sign(propose, world);
         world.tally.count("justifications forged");
-        mouth.shout(
-            Message::Proposal(Arc::new(Proposal { propose, header, justification, ..(*known).clone() })),
-            world,
-        );
+        let proposal = Proposal { propose, header, justification, ..(*known).clone() };
+        mouth.shout(Message::Proposal(Arc::new(proposal)), world);
+        // Whoever follows is voted with.
+        for phase in [Phase::Prevote, Phase::Commit] {
+            let vote = Vote { phase, height, view, block_hash: block.hash() };
+            mouth.shout(Message::Vote(mouth.sign(vote, world)), world);
+        }
     }
 
     fn wishes(

@@ -15,8 +15,9 @@ mod stale_replayer;
 
 use std::sync::Arc;
 
+use quorate_consensus::Replica;
 use quorate_types::{
-    B256, Block, Height, Message, NodeId, Signable, Signed, Signer, ValidatorSet, View, keccak256,
+    B256, Block, Height, Message, NodeId, Phase, Signable, Signed, Signer, ValidatorSet, View, keccak256,
 };
 
 use crate::world::World;
@@ -93,7 +94,11 @@ pub(crate) struct Mouth<'a> {
     pub(crate) set: &'a Arc<ValidatorSet>,
 }
 
-impl Mouth<'_> {
+impl<'a> Mouth<'a> {
+    pub(crate) fn of(me: usize, signer: &'a dyn Signer, replica: &'a Replica) -> Self {
+        Self { me, signer, at: (replica.height(), replica.view()), set: replica.validators() }
+    }
+
     fn sign<S: Signable>(&self, statement: S, world: &World) -> Signed<S> {
         sign(statement, self.signer, world)
     }
@@ -145,7 +150,7 @@ impl Liar {
         let lie = self.other_story(message, signer, world);
         let mut said = Vec::new();
         for to in (0..self.other_half.len()).filter(|to| *to != me) {
-            if !self.is_heard(world) {
+            if !self.is_heard(world) || self.withholds(message, to) {
                 continue;
             }
             let told = lie.as_ref().filter(|_| self.other_half[to]).unwrap_or(message);
@@ -156,6 +161,18 @@ impl Liar {
             }
         }
         said
+    }
+
+    /// A commit that few know is the best ground for a forged view: some have decided, and others have not.
+    fn withholds(&self, message: &Message, to: usize) -> bool {
+        self.has(Habit::ForgesJustifications) && is_commit(message) && !self.other_half[to]
+    }
+
+    /// Speaks at the worst moment: once the others commit.
+    pub(crate) fn follow_up(&mut self, message: &Message, mouth: &Mouth<'_>, world: &mut World) {
+        if self.has(Habit::ForgesJustifications) && is_commit(message) {
+            self.forge_justification(mouth, world);
+        }
     }
 
     /// Two halves for each height, the same for all liars.
@@ -221,6 +238,10 @@ impl Liar {
         let invented = self.knowledge.invented(hash).cloned();
         invented.or_else(|| block.filter(|_| self.has(Habit::RottenBodies)).map(rotten_bodies::of))
     }
+}
+
+fn is_commit(message: &Message) -> bool {
+    matches!(message, Message::Vote(vote) if vote.statement.phase == Phase::Commit)
 }
 
 fn sign<S: Signable>(statement: S, signer: &dyn Signer, world: &World) -> Signed<S> {

@@ -62,7 +62,8 @@ impl Liar {
 fn large_proposal(mouth: &Mouth<'_>, noise: u64, world: &World) -> Message {
     let (height, view) = (mouth.at.0.next(), View(noise % 8));
     let raw = Bytes::from(vec![0; LARGE_BYTES]);
-    let transaction_hashes = vec![keccak256(&raw)];
+    // Nobody looks at it before the height begins, and then the view has another leader.
+    let transaction_hashes = vec![keccak256(noise.to_be_bytes())];
     let header = Header { number: height.0, gas_limit: noise, ..Header::default() };
     let body_hash = Proposal::body_hash(&transaction_hashes);
     let propose = Propose { height, view, block_hash: header.hash_slow(), body_hash };

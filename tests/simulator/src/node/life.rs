@@ -31,6 +31,9 @@ impl Node {
         let (head, was_unsure) = (self.head(world), recovered.trust == Trust::None);
         if was_unsure {
             world.tally.count("starts without a log to trust");
+            if !self.forgot {
+                world.require(self.index, Err("doubts a log that nothing happened to".to_owned()));
+            }
         }
         world.note(self.index, || format!("starts on h{} with trust {:?}", head.height, recovered.trust));
         let record = self.check_log(&recovered, head.height, world);

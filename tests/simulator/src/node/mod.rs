@@ -42,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) clock_off_s: i64,
     /// Whether a second process signs with its key.
     pub(crate) has_twin: bool,
+    /// Whether something of what it signed was ever taken from it.
+    pub(crate) forgot: bool,
     /// Whether nothing can be executed.
     pub(crate) execution_fails: bool,
     pub(crate) disk: Disk,
@@ -129,9 +131,7 @@ impl Node {
         if timer == Timer::Tick
             && let Some(liar) = &mut self.liar
         {
-            let replica = &process.replica;
-            let (at, set) = ((replica.height(), replica.view()), &replica.validators().clone());
-            liar.mutter(&Mouth { me: self.index, signer: &*self.signer, at, set }, world);
+            liar.mutter(&Mouth::of(self.index, &*self.signer, &process.replica), world);
         }
     }
 

@@ -7,6 +7,7 @@ use quorate_types::{Decided, Height, Message, NodeId, Signed, Status, ValidatorS
 
 use super::Node;
 use crate::{
+    liar::Mouth,
     oracle::Oracle,
     packet::{Packet, describe},
     queue::Wake,
@@ -95,6 +96,10 @@ impl Node {
         if let Some(liar) = &mut self.liar {
             for (to, message) in liar.speak(message, (self.index, &*self.signer), world) {
                 world.send(self.index, to, &Packet::Consensus(Arc::new(message)));
+            }
+            if let Some(process) = &self.process {
+                let mouth = Mouth::of(self.index, &*self.signer, &process.replica);
+                liar.follow_up(message, &mouth, world);
             }
             return;
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::Planner;
-use crate::{disk::Death, fault::Fault};
+use crate::{disk::Death, fault::Fault, network::between};
 
 /// In smaller sets the others are no quorum: nobody could say what the lost log held.
 const MIN_NODES: usize = 3;
-/// By how much a copy of the blocks is older: the log must still hold something that shows it.
-const BACK: std::ops::RangeInclusive<u64> = 3..=8;
+/// By how much a copy of the blocks is older.
+const BACK: std::ops::RangeInclusive<u64> = 1..=8;
 
 /// What is lost.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,8 @@ impl Planner<'_> {
         let Some(node) = self.someone_reliable() else { return };
         self.forgets = true;
         self.unreliable.push(node);
-        let at = self.moment();
+        // Not in the first moments: who forgets then cannot know that the chain has begun.
+        let at = between(self.rng, self.length / 3, self.length);
         self.add(at, Fault::Crash { node, death: Death::TornPowerCut, after: 0 });
         let fault = match loss {
             Loss::Folder => Fault::Wipe(node),
