@@ -63,7 +63,8 @@ async fn nobody_waits_on_a_connection_that_was_closed_as_surplus() {
         let began = std::time::Instant::now();
         for (seed, socket) in (1..).zip(&sockets) {
             let others = sockets.iter().filter(|it| *it != socket).map(|it| address_of(*it)).collect();
-            let start = chain.identity(seed).start_with(hello(), |config| {
+            let identity = chain.identity(seed);
+            let start = identity.start_with(hello(), |config| {
                 (config.listen, config.peers) = (*socket, others);
             });
             nodes.push(start.await);
