@@ -133,10 +133,11 @@ impl Conduct {
             let known = windows.len() < MAX_COUNTED || windows.contains_key(&from);
             known.then(|| windows.entry(from).or_insert_with(|| Window::new(now)).count(outcome, now))
         };
-        let label = if verdict.is_some() { from.to_string() } else { OTHERS.to_owned() };
-        if outcome != Outcome::Accepted {
-            metrics::frame_of_peer(&label, outcome.name());
+        if outcome == Outcome::Accepted {
+            return;
         }
+        let label = if verdict.is_some() { from.to_string() } else { OTHERS.to_owned() };
+        metrics::dropped_frame(&label, outcome.name());
         match verdict {
             None | Some(Verdict::Nothing) => {}
             Some(Verdict::Floods { useless }) => {

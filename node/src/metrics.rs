@@ -20,7 +20,7 @@ const VALIDATOR_WEIGHT: &str = "quorate_validator_weight";
 const EQUIVOCATIONS: &str = "quorate_equivocations_total";
 const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
-const PEER_FRAMES: &str = "quorate_peer_frames_refused_total";
+const PEER_FRAMES: &str = "quorate_peer_frames_dropped_total";
 const PEER_HELD_UP: &str = "quorate_peer_over_quota_total";
 const PARTED: &str = "quorate_peers_parted_total";
 const PEERS: &str = "quorate_peers";
@@ -118,7 +118,7 @@ pub(crate) fn frame(outcome: &'static str) {
     counter!(FRAMES, "outcome" => outcome).increment(1);
 }
 
-pub(crate) fn frame_of_peer(peer: &str, reason: &'static str) {
+pub(crate) fn dropped_frame(peer: &str, reason: &'static str) {
     counter!(PEER_FRAMES, "peer" => peer.to_owned(), "reason" => reason).increment(1);
 }
 

@@ -113,3 +113,21 @@ async fn a_taken_port_is_an_error_that_says_so() {
     let error = crate::Network::start(config).await.err().expect("the port is taken");
     assert!(matches!(error, NetworkError::Listen { .. }), "{error}");
 }
+
+/// faults.md, flood: given a peer that this node parted with, when it comes back at once, then it is told to wait; when the
+/// time is over, then it is welcome.
+#[tokio::test]
+async fn flood_a_peer_that_was_parted_with_comes_back_later() {
+    let chain = Chain::new();
+    let mut a = chain.identity(1).start(&[]).await;
+    let mut b = chain.identity(2).start(&[&a]).await;
+    connect(&mut a, &mut b).await;
+    assert_eq!(a.network.name_of(&b.id()).as_deref(), Some("node2"));
+
+    a.network.part(b.id(), "a hundred invalid frames", std::time::Duration::from_secs(2));
+    a.disconnected(b.id()).await;
+    b.refused("a hundred invalid frames").await;
+    b.refused("parted with you for what you sent").await;
+    connect(&mut a, &mut b).await;
+    assert_they_talk(&mut a, &mut b).await;
+}
