@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use jsonrpsee::{core::client::ClientT, rpc_params};
+use jsonrpsee::{
+    core::client::{ClientT, Error as ClientError},
+    rpc_params,
+};
 use quorate_types::B256;
 use serde_json::Value;
 
@@ -57,12 +60,17 @@ async fn all_killed_under_load_lose_nothing() {
             let client = cluster.client(0);
             let (mut alice, sink) = (Wallet::development(4), Wallet::fresh(21).address());
             let mut sent = Vec::new();
+            let mut raw = alice.transfer(sink, 1);
             while !stop.load(Ordering::Relaxed) {
-                let raw = alice.transfer(sink, 1);
                 let answer: Result<B256, _> =
-                    client.request("eth_sendRawTransaction", rpc_params![raw]).await;
+                    client.request("eth_sendRawTransaction", rpc_params![&raw]).await;
                 match answer {
-                    Ok(hash) => sent.push(hash),
+                    Ok(hash) => {
+                        sent.push(hash);
+                        raw = alice.transfer(sink, 1);
+                    }
+                    // As much of one sender waits as may.
+                    Err(ClientError::Call(_)) => tokio::task::yield_now().await,
                     // The node was killed.
                     Err(_) => break,
                 }
