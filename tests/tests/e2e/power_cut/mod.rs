@@ -66,8 +66,15 @@ async fn a_clean_exit_leaves_the_copy_complete() {
         // It serves an instant before it watches for signals.
         wait_until("a watch for SIGTERM", async || catches_sigterm(node.id())).await;
         let pid = nix::unistd::Pid::from_raw(node.id().try_into().expect("small"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is ours");
-        let status = node.wait().expect("it is ours");
+        let mut status = None;
+        // Asked until it ends: what comes while its watch is being set up may pass it by.
+        wait_until("its end", async || {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is not reaped");
+            status = node.try_wait().expect("it is ours");
+            status.is_some()
+        })
+        .await;
+        let status = status.expect("it has ended");
         assert!(status.success(), "{status}");
         assert_eq!(disk.differences(), Vec::<String>::new());
     }
