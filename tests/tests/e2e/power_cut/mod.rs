@@ -63,10 +63,27 @@ async fn a_clean_exit_leaves_the_copy_complete() {
         let node = command.arg("--config").arg(cluster.net().join("node0.toml"));
         let mut node = node.spawn().expect("the binary starts");
         wait_until("a block", async || cluster.height(0).await >= Some(1)).await;
+        // It serves an instant before it watches for signals.
+        wait_until("a watch for SIGTERM", async || catches_sigterm(node.id())).await;
         let pid = nix::unistd::Pid::from_raw(node.id().try_into().expect("small"));
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is ours");
-        let status = node.wait().expect("it is ours");
+        let mut status = None;
+        // Asked until it ends: what comes while its watch is being set up may pass it by.
+        wait_until("its end", async || {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is not reaped");
+            status = node.try_wait().expect("it is ours");
+            status.is_some()
+        })
+        .await;
+        let status = status.expect("it has ended");
         assert!(status.success(), "{status}");
         assert_eq!(disk.differences(), Vec::<String>::new());
     }
+}
+
+/// Whether a process has a handler for SIGTERM.
+fn catches_sigterm(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux");
+    let caught = u64::from_str_radix(caught.trim(), 16).expect("a mask");
+    caught >> (nix::sys::signal::Signal::SIGTERM as u64 - 1) & 1 == 1
 }
