@@ -70,6 +70,8 @@ pub enum Fault {
     Mend,
     /// The links behave differently from now on.
     Weather(Weather),
+    /// A node computes other roots than the rest from now on.
+    Misexecutes(usize),
     /// A client sends a transaction to this node alone.
     Inject(usize),
     /// An administrator gives a node another weight through a transaction: 0 removes it, an observer joins.
@@ -104,6 +106,7 @@ impl Fault {
             }
             Self::DiskFull { .. } => "disks full or emptied",
             Self::ExecutionFails { .. } => "executions broken or mended",
+            Self::Misexecutes(_) => "machines that compute something else",
             Self::Clock { .. } => "clocks set",
             Self::Partition(_) => "partitions",
             Self::Cut { .. } => "links cut",

@@ -69,7 +69,7 @@ pub use keys::Keys;
 pub use liar::Habit;
 pub use network::Weather;
 pub use oracle::Violation;
-pub use quorate_consensus::{Mutant, NotVoting};
+pub use quorate_consensus::{Alarm, Mutant, NotVoting};
 pub use run::{Outcome, Setup, run};
 pub use scenario::Scenario;
 pub use tally::Tally;

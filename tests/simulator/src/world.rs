@@ -63,6 +63,8 @@ pub(crate) struct World {
     pub(crate) real_bytes: bool,
     /// What liars agreed on before the run.
     pub(crate) collusion: u64,
+    /// Whether some nodes compute other roots than others, so that refusals and alarms are right.
+    pub(crate) disputed: bool,
     /// Whether new transactions are told to all at once.
     pub(crate) gossip: bool,
 }

@@ -63,13 +63,21 @@ pub(crate) fn room(gas_shift: u32) -> usize {
     (MAX_TRANSACTIONS >> gas_shift.min(31)).max(1)
 }
 
+/// What executes blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Machine {
+    Sound,
+    /// It computes other roots, the same on all machines of this kind.
+    Faulty,
+}
+
 /// A block on `parent`, executed, and who votes after it.
 pub(crate) fn seal(
     parent: &Header,
     set: &Arc<ValidatorSet>,
     transactions: Vec<Bytes>,
-    proposer: u8,
-    timestamp: u64,
+    (proposer, timestamp): (u8, u64),
+    machine: Machine,
 ) -> (Block, Arc<ValidatorSet>) {
     let transactions_root = Block::transactions_root(&transactions);
     let next = set_after(set, &transactions);
@@ -79,7 +87,7 @@ pub(crate) fn seal(
         timestamp: timestamp.max(parent.timestamp),
         beneficiary: Address::repeat_byte(proposer),
         transactions_root,
-        state_root: state_after(parent, transactions_root),
+        state_root: state_after(parent, transactions_root, machine),
         extra_data: binding(parent, set, &next),
         ..Header::default()
     };
@@ -92,6 +100,7 @@ pub(crate) fn judge(
     parent: &Header,
     set: &Arc<ValidatorSet>,
     block: &Block,
+    machine: Machine,
 ) -> Result<Arc<ValidatorSet>, (RejectReason, Option<Roots>)> {
     let header = block.header();
     let next = set_after(set, block.transactions());
@@ -102,7 +111,7 @@ pub(crate) fn judge(
     if !fits {
         return Err((RejectReason::Header, None));
     }
-    let state = state_after(parent, header.transactions_root);
+    let state = state_after(parent, header.transactions_root, machine);
     if state != header.state_root {
         return Err((RejectReason::Divergence, Some(Roots { state, receipts: B256::ZERO })));
     }
@@ -114,9 +123,10 @@ fn binding(parent: &Header, set: &Arc<ValidatorSet>, next: &Arc<ValidatorSet>) -
     if Arc::ptr_eq(set, next) { parent.extra_data.clone() } else { next.hash().into() }
 }
 
-fn state_after(parent: &Header, transactions_root: B256) -> B256 {
-    let mut bytes = [0; 64];
+fn state_after(parent: &Header, transactions_root: B256, machine: Machine) -> B256 {
+    let mut bytes = [0; 65];
     bytes[..32].copy_from_slice(parent.state_root.as_slice());
-    bytes[32..].copy_from_slice(transactions_root.as_slice());
+    bytes[32..64].copy_from_slice(transactions_root.as_slice());
+    bytes[64] = u8::from(machine == Machine::Faulty);
     keccak256(bytes)
 }

@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    chain::{Chain, key_number},
+    chain::{Chain, Machine, key_number},
     disk::Disk,
     fault::Script,
     keys::Keys,
@@ -72,6 +72,7 @@ impl Cluster {
             tally: Tally::default(),
             lives: vec![0; processes],
             trace: config.trace.then(Vec::new),
+            disputed: false,
             gossip: config.gossip,
             real_bytes: config.keys == Keys::Real,
             collusion: config.seed,
@@ -173,6 +174,8 @@ fn node(index: usize, signer: Box<dyn Signer>, config: &ClusterConfig) -> Node {
         has_twin: config.has_twin(index),
         forgot: false,
         execution_fails: false,
+        machine: Machine::Sound,
+        alarms: Vec::new(),
         disk,
         disk_full: false,
         process: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_consensus::Snapshot;
+use quorate_consensus::{Alarm, Snapshot};
 use quorate_types::{B256, Height, NodeId};
 use rand_chacha::ChaCha8Rng;
 
@@ -80,6 +80,12 @@ impl Cluster {
     #[must_use]
     pub fn is_running(&self, node: usize) -> bool {
         self.nodes[node].is_running()
+    }
+
+    /// What a node raised alarm over, in all its lives.
+    #[must_use]
+    pub fn alarms(&self, node: usize) -> &[Alarm] {
+        &self.nodes[node].alarms
     }
 
     /// A running replica as an operator sees it.

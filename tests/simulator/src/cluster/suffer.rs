@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::Cluster;
 use crate::{
+    chain::Machine,
     disk::{Death, Disk},
     fault::Fault,
     node::Fuse,
@@ -37,6 +38,10 @@ impl Cluster {
                 self.lose(node, "databases that went back", |disk| disk.restore_copy(back));
             }
             Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
+            Fault::Misexecutes(node) => {
+                self.nodes[node].machine = Machine::Faulty;
+                self.world.disputed = true;
+            }
             Fault::ExecutionFails { node, fails } => self.nodes[node].execution_fails = fails,
             Fault::Clock { node, off_s } => self.nodes[node].clock_off_s = off_s,
             Fault::Partition(side) => self.world.network.partition(&side),

@@ -151,7 +151,7 @@ impl Node {
         let (Some(parent), Some(set)) = (parent, self.set_of(block.height(), world)) else {
             return invalid((RejectReason::Header, None));
         };
-        let next_validators = match judge(&parent, &set, block) {
+        let next_validators = match judge(&parent, &set, block, self.machine) {
             Ok(next) => next,
             Err(why) => return invalid(why),
         };
@@ -213,7 +213,7 @@ impl Node {
         }
         let clock_s = self.clock_s(world.now());
         let (block, next_validators) =
-            chain::seal(&parent, &set, transactions, key_number(self.index), clock_s);
+            chain::seal(&parent, &set, transactions, (key_number(self.index), clock_s), self.machine);
         Some(Candidate { block: Arc::new(block), next_validators })
     }
 }

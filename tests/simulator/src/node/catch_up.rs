@@ -111,6 +111,6 @@ impl Node {
         if !proven || !block.is_body_bound() {
             return None;
         }
-        judge(&parent, &set, block).ok()
+        judge(&parent, &set, block, self.machine).ok()
     }
 }

@@ -135,7 +135,9 @@ impl Node {
 
     /// What an honest leader offers is good.
     pub(super) fn check_refusal(&self, reject: &Reject, world: &mut World) {
-        let Some(process) = self.process.as_ref().filter(|_| self.is_honest()) else { return };
+        let Some(process) = self.process.as_ref().filter(|_| self.is_honest() && !world.disputed) else {
+            return;
+        };
         let leader = process.replica.validators().leader(reject.height, reject.view).key;
         if !world.oracle.is_liar(&leader) {
             let refused = format!("refuses what an honest leader offered: {reject:?}");

@@ -16,10 +16,11 @@ use std::{
     time::Duration,
 };
 
-use quorate_consensus::{Early, Effect, Head, Input, Replica, ReplicaConfig, SignGuard, Timer};
+use quorate_consensus::{Alarm, Early, Effect, Head, Input, Replica, ReplicaConfig, SignGuard, Timer};
 use quorate_types::{B256, Block, Height, Message, NodeId, Signer, Statement, ValidatorSet};
 
 use crate::{
+    chain::Machine,
     disk::{Death, Disk},
     liar::{Liar, Mouth},
     oracle::Sizes,
@@ -46,6 +47,9 @@ pub(crate) struct Node {
     pub(crate) forgot: bool,
     /// Whether nothing can be executed.
     pub(crate) execution_fails: bool,
+    pub(crate) machine: Machine,
+    /// What it raised alarm over, in all its lives.
+    pub(crate) alarms: Vec<Alarm>,
     pub(crate) disk: Disk,
     pub(crate) disk_full: bool,
     pub(crate) process: Option<Process>,

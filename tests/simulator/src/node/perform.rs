@@ -49,18 +49,21 @@ impl Node {
                 let truth = world.oracle.on_evidence(&evidence);
                 world.require(self.index, truth);
             }
-            Effect::Alarm(alarm) => self.on_alarm(&alarm, world),
+            Effect::Alarm(alarm) => self.on_alarm(alarm, world),
         }
     }
 
-    /// A key that runs twice is to find out (R23). Nothing else is worth an alarm here.
-    fn on_alarm(&self, alarm: &Alarm, world: &mut World) {
+    /// A key that runs twice is to find out (R23), and so are nodes that compute different roots (R22). Nothing else is
+    /// worth an alarm here.
+    fn on_alarm(&mut self, alarm: Alarm, world: &mut World) {
+        let over_roots = matches!(alarm, Alarm::Diverged { .. } | Alarm::RootsDisputed { .. });
         if self.has_twin && matches!(alarm, Alarm::ForeignSignature(_)) {
             world.tally.count("twins stopped");
             world.note(self.index, || "signs no more: its key runs twice".to_owned());
-        } else if self.is_honest() {
-            world.require(self.index, Err(Oracle::on_alarm(alarm)));
+        } else if self.is_honest() && !(over_roots && world.disputed) {
+            world.require(self.index, Err(Oracle::on_alarm(&alarm)));
         }
+        self.alarms.push(alarm);
     }
 
     /// A height begins: what waited for it can be checked now.

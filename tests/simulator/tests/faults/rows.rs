@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_simulator::{BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Habit, NotVoting, Pace};
+use quorate_simulator::{Alarm, BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Habit, NotVoting, Pace};
 use quorate_types::Height;
 
 use crate::support::{SECOND, heads_reach, next_block, next_leader};
@@ -281,4 +281,36 @@ fn every_habit_of_a_liar_is_harmless() {
             }
         }
     }
+}
+
+/// FISCO #5528: nodes execute differently, and nothing is ever said. One of four: the others go on, it applies nothing of
+/// what it disputes, and says so with both roots.
+#[test]
+fn silent_divergence_of_one_is_said_and_stops_it_alone() {
+    let mut cluster = Cluster::running(30, 4);
+    assert!(heads_reach(&mut cluster, 1, SECOND));
+    cluster.suffer(Fault::Misexecutes(3));
+    for _ in 0..6 {
+        let target = cluster.highest().next();
+        cluster.inject(0);
+        assert!(cluster.run_until(BASE_TIMEOUT * 6, |it| (0..3).all(|node| it.head(node) >= target)));
+    }
+    assert_eq!(cluster.head(3), Height(1));
+    let both = |alarm: &Alarm| matches!(alarm, Alarm::Diverged { roots: Some(_), .. });
+    assert!(cluster.alarms(3).iter().any(both), "{:?}", cluster.alarms(3));
+    assert_eq!(cluster.snapshot(3).and_then(|it| it.abstaining), Some(NotVoting::Stopped));
+}
+
+/// Own study: two of four execute differently. Nobody has a quorum, and all of them say why.
+#[test]
+fn silent_divergence_of_two_is_said_by_all() {
+    let mut cluster = Cluster::running(31, 4);
+    assert!(heads_reach(&mut cluster, 1, SECOND));
+    (2..4).for_each(|node| cluster.suffer(Fault::Misexecutes(node)));
+    cluster.inject(0);
+    let says = |it: &Cluster, node: usize| {
+        it.alarms(node).iter().any(|alarm| matches!(alarm, Alarm::RootsDisputed { .. }))
+    };
+    assert!(cluster.run_until(BASE_TIMEOUT * 20, |it| (0..4).all(|node| says(it, node))));
+    assert_eq!(cluster.highest(), Height(1));
 }
