@@ -42,7 +42,7 @@ pub enum VoteLogError {
         /// The folder.
         path: PathBuf,
     },
-    /// [`VoteLog::create`] found a log.
+    /// [`VoteLog::create`](crate::VoteLog::create) found a log.
     #[error("there is a vote log in {} already", path.display())]
     Exists {
         /// The folder.

@@ -27,6 +27,8 @@ pub(super) struct Check {
     sources: Vec<usize>,
     asked: usize,
     block: Option<Arc<Block>>,
+    /// When the block was there, by the own clock and by everyone's.
+    arrived: (u64, Duration),
 }
 
 impl Node {
@@ -58,7 +60,7 @@ impl Node {
                 (known, if holders.is_empty() { everyone } else { holders })
             }
         };
-        let check = Check { number, fresh, sources, asked: 0, block: None };
+        let check = Check { number, fresh, sources, asked: 0, block: None, arrived: (0, Duration::ZERO) };
         process.checks.insert(block_hash, check);
         match content {
             Some(block) if block.is_body_bound() => self.on_content(block_hash, block, world),
@@ -97,7 +99,7 @@ impl Node {
     }
 
     fn on_content(&mut self, block_hash: B256, block: Arc<Block>, world: &mut World) {
-        let clock_s = self.clock_s(world.now());
+        let (clock_s, now) = (self.clock_s(world.now()), world.now());
         let Some(process) = &mut self.process else { return };
         let Some(check) = process.checks.get_mut(&block_hash) else { return };
         let ahead_s = block.header().timestamp.saturating_sub(clock_s + MAX_AHEAD_S);
@@ -110,6 +112,7 @@ impl Node {
             world.tally.count("blocks from the future");
         }
         check.block = Some(block);
+        check.arrived = (clock_s, now);
         world.wake(self.index, wait, Wake::Execute { block_hash, number: check.number });
     }
 
@@ -129,12 +132,15 @@ impl Node {
             return;
         };
         let Some(block) = check.block.clone().filter(|_| check.number == number) else { return };
+        let (clock_s, arrived) = check.arrived;
+        let waited_s = (world.now() - arrived).as_secs();
+        let is_early = block.header().timestamp > clock_s + waited_s + MAX_AHEAD_S;
         let verdict = self.verdict(&block, world);
         if matches!(verdict, Verdict::Unavailable) {
             world.tally.count("executions that failed");
         }
         if let (Verdict::Valid(_), Some(process)) = (&verdict, &mut self.process) {
-            process.record.execute(block_hash, block.header().timestamp);
+            process.record.execute(block_hash, is_early);
             if !self.config.breaks(Mutant::ForgetsBlocks) {
                 process.bodies.insert(block_hash, block);
             }
@@ -192,8 +198,7 @@ impl Node {
         let Some(process) = &mut self.process else { return };
         if let Some(Candidate { block, .. }) = &candidate {
             // Its time may be its parent's, and that in the future.
-            process.record.bind(block.hash());
-            process.record.execute(block.hash(), block.header().timestamp);
+            process.record.execute(block.hash(), false);
             if !self.config.breaks(Mutant::ForgetsBlocks) {
                 process.bodies.insert(block.hash(), block.clone());
             }

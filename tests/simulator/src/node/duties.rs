@@ -10,7 +10,7 @@ use quorate_consensus::{Recovered, Trust};
 use quorate_types::{B256, Height, Message, Phase, Prepared, Proposal, Reject, View, Vote};
 
 use super::{Node, statement_of};
-use crate::{chain::MAX_AHEAD_S, disk::Frame, world::World};
+use crate::{disk::Frame, world::World};
 
 /// How far above the disk a node may sign (R20).
 const ABOVE_DISK: u64 = 2;
@@ -18,8 +18,8 @@ const ABOVE_DISK: u64 = 2;
 /// What a process did, as far as its duties depend on it.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    /// Blocks that it executed or built, with their times.
-    executed: BTreeMap<B256, u64>,
+    /// Blocks that it executed or built, and whether their time was too far ahead then.
+    executed: BTreeMap<B256, bool>,
     /// Blocks that were asked for with a lock or a decision behind them: their time is not measured (R5).
     bound: BTreeSet<B256>,
     /// The locks in its log, the last of each height.
@@ -29,8 +29,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn execute(&mut self, block_hash: B256, timestamp_s: u64) {
-        self.executed.insert(block_hash, timestamp_s);
+    pub(super) fn execute(&mut self, block_hash: B256, is_early: bool) {
+        self.executed.insert(block_hash, is_early);
     }
 
     pub(super) fn bind(&mut self, block_hash: B256) {
@@ -83,7 +83,7 @@ impl Node {
             }
             match message {
                 Message::Proposal(proposal) => self.check_proposal_duties(proposal, world)?,
-                Message::Vote(vote) => self.check_vote_duties(&vote.statement, world)?,
+                Message::Vote(vote) => self.check_vote_duties(&vote.statement)?,
                 Message::ViewChange(change) => {
                     let lock = change.signed.statement.prepared;
                     self.require_lock(height, lock)?;
@@ -109,21 +109,17 @@ impl Node {
         Ok(())
     }
 
-    fn check_vote_duties(&self, vote: &Vote, world: &World) -> Result<(), String> {
+    fn check_vote_duties(&self, vote: &Vote) -> Result<(), String> {
         let Some(process) = &self.process else { return Ok(()) };
         let Vote { phase, height, view, block_hash } = *vote;
-        let Some(timestamp_s) = process.record.executed.get(&block_hash) else {
+        let Some(is_early) = process.record.executed.get(&block_hash) else {
             return Err(format!("votes at height {height} for a block that it did not execute"));
         };
         match phase {
-            Phase::Prevote => {
-                let limit = self.clock_s(world.now()) + MAX_AHEAD_S;
-                let measured = !process.record.bound.contains(&block_hash);
-                if measured && *timestamp_s > limit {
-                    return Err(format!("prevotes at height {height} for a block from the future"));
-                }
-                Ok(())
+            Phase::Prevote if *is_early && !process.record.bound.contains(&block_hash) => {
+                Err(format!("prevotes at height {height} for a block from the future"))
             }
+            Phase::Prevote => Ok(()),
             Phase::Commit => {
                 if self.disk.durable().next() < height {
                     return Err(format!("commits at height {height} on a parent that is not synced"));
