@@ -50,6 +50,12 @@ impl Abstention {
 }
 
 impl Replica {
+    /// The height that a power cut cannot take this node below. What it signs first after abstaining makes its log one to
+    /// trust, so it must not come back at a height of which the log lacks what it signed (R21).
+    pub(crate) fn firm_height(&self) -> Height {
+        if self.config.breaks(Mutant::ResumesUnsynced) { self.now.height } else { self.durable.next() }
+    }
+
     /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight, and one above the
     /// height whose validators they are. A claim counts once this node holds the certificate itself, so that a liar's
     /// boast delays nobody. That nobody has a block yet is no exception: this node may have signed for the first one

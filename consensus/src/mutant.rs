@@ -82,6 +82,8 @@ pub enum Mutant {
     TrustsLostLog,
     /// Signs one height above the others' head after its log was lost (R21).
     ResumesEarly,
+    /// Signs again at a height that a power cut may take it below (R21).
+    ResumesUnsynced,
     /// Believes heads that others pass on (R21).
     BelievesRelayedHeads,
     /// Says nothing when a quorum decides what it refused (R22).

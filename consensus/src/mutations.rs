@@ -49,6 +49,7 @@ const ALL: &[(Mutant, &str, &str)] = &[
     (Mutant::RecyclesEarly, "recycles-early", "R20"),
     (Mutant::TrustsLostLog, "trusts-lost-log", "R21"),
     (Mutant::ResumesEarly, "resumes-early", "R21"),
+    (Mutant::ResumesUnsynced, "resumes-unsynced", "R21"),
     (Mutant::BelievesRelayedHeads, "believes-relayed-heads", "R21"),
     (Mutant::HidesDivergence, "hides-divergence", "R22"),
     (Mutant::IgnoresTwin, "ignores-twin", "R23"),

@@ -135,7 +135,7 @@ impl Replica {
     fn is_trusted(&self) -> bool {
         match &self.signing {
             Signing::Free => true,
-            Signing::Abstaining(abstention) => abstention.is_over(self.now.height),
+            Signing::Abstaining(abstention) => abstention.is_over(self.firm_height()),
             Signing::Stopped => false,
         }
     }

@@ -307,7 +307,7 @@ impl Replica {
         match &self.signing {
             Signing::Stopped => Some(NotVoting::Stopped),
             _ if !self.now.validators.contains(&self.config.me) => Some(NotVoting::Observer),
-            Signing::Abstaining(abstention) if !abstention.is_over(self.now.height) => {
+            Signing::Abstaining(abstention) if !abstention.is_over(self.firm_height()) => {
                 Some(log_incomplete(abstention))
             }
             _ if !self.disk_room => Some(NotVoting::DiskFull),

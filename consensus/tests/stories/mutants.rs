@@ -44,6 +44,7 @@ const STORIES: &[Story] = stories![
     restart::the_lock_survives_a_restart,
     restart::who_is_taken_out_follows_and_who_is_taken_in_votes,
     restart::whoever_abstains_hears_a_quorum_of_those_who_vote_now,
+    restart::who_abstained_signs_only_where_a_power_cut_leaves_it,
     restart::wiped_ahead_abstains_for_three_heights,
     view_change::a_lock_without_its_body_is_fetched_or_left_out,
     view_change::a_lower_lock_does_not_replace_a_higher_one,

@@ -105,6 +105,32 @@ pub fn wiped_ahead_abstains_for_three_heights() {
     }
 }
 
+/// R21: its first frame makes the log one to trust. So a power cut must not take it back to a height that it forgot.
+#[test]
+pub fn who_abstained_signs_only_where_a_power_cut_leaves_it() {
+    let mut node = Node::with(Net::of(4), 2, Trust::None);
+    for who in [0, 1, 3] {
+        node.hears(node.net.status(who, 5));
+    }
+    let mut head = node.net.head();
+    let mut decide = |node: &mut Node| {
+        let block = node.net.block_on(&head, 0);
+        node.hears(node.net.proposed(0, &block, None));
+        let effects = node.executes(&block);
+        head = Head { height: block.height(), hash: block.hash(), ..head.clone() };
+        (block, effects)
+    };
+    for _ in 5..=6 {
+        let (block, effects) = decide(&mut node);
+        assert!(votes(&effects).is_empty());
+        node.hears(node.decided(&block, 0));
+    }
+    let (_, effects) = decide(&mut node);
+    assert!(votes(&effects).is_empty(), "heads were 4, so it votes from 7 on, but 6 is not on disk");
+    assert!(votes(&node.feed(Input::Durable(Height(5)))).is_empty());
+    assert_eq!(votes(&node.feed(Input::Durable(Height(6)))).len(), 1);
+}
+
 /// R21 with a set that changes: the quorum that was heard has left it. The key of node 3 may have signed far above with those
 /// that came, of whom nothing was heard.
 #[test]

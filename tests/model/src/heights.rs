@@ -21,27 +21,45 @@ struct Validator {
     decided: u8,
     /// The last height of which the record is on disk.
     record: u8,
-    /// The highest height at which it signed, as its vote log knows.
+    /// The highest height at which it signed since its log was lost.
     signed: u8,
+    /// What its vote log holds above the record: bit i for height record + 1 + i.
+    log: u8,
     /// Whether it committed the height above the last one that anybody decided.
     committed: bool,
     /// The highest height at which its key signed before the log was lost; 0: nothing of the kind.
     forgotten: u8,
+    /// Whether it signed at a height up to that one again.
+    contradicted: bool,
     /// Where it signs again; 0: it does not abstain.
     resume_at: u8,
 }
 
 impl Validator {
     /// Whether it may sign at its height, the one above the last decided (R20, R21).
-    const fn may_sign(&self) -> bool {
-        self.decided - self.record < UNSYNCED_LIMIT && self.decided + 1 >= self.resume_at
+    const fn may_sign(&self, resumes_unsynced: bool) -> bool {
+        let firm = if resumes_unsynced { self.decided } else { self.record };
+        self.decided - self.record < UNSYNCED_LIMIT && firm + 1 >= self.resume_at
     }
 
-    /// Signs at `height`. Whoever signed again above all that it forgot has a log that knows enough.
+    /// Whether its log says that it signed at `height`, which is above its record.
+    const fn knows(&self, height: u8) -> bool {
+        self.log >> (height - self.record - 1) & 1 == 1
+    }
+
     fn sign(&mut self, height: u8) {
+        self.contradicted |= height <= self.forgotten;
         self.signed = self.signed.max(height);
+        self.log |= 1 << (height - self.record - 1);
         self.resume_at = 0;
-        if height > self.forgotten {
+    }
+
+    /// One more record is on disk.
+    fn sync(&mut self) {
+        self.record += 1;
+        self.log >>= 1;
+        if self.record >= self.forgotten && self.signed >= self.forgotten {
+            // It can come back there no more, and what it loses next covers it.
             self.forgotten = 0;
         }
     }
@@ -163,8 +181,11 @@ impl Heights {
     fn cut_power(&self, chain: &mut Chain, by: usize) {
         let resume_at = self.resume_at(chain, by);
         let me = &mut chain.validators[by];
-        if self.without(Mutant::RecyclesEarly) && me.signed <= me.decided {
-            (me.forgotten, me.signed) = (me.forgotten.max(me.signed), 0);
+        if self.without(Mutant::RecyclesEarly) {
+            let undecided = me.log >> (me.decided - me.record) << (me.decided - me.record);
+            if undecided != me.log {
+                (me.forgotten, me.log) = (me.forgotten.max(me.decided), undecided);
+            }
         }
         me.decided = me.record;
         if me.resume_at > 0 {
@@ -195,9 +216,9 @@ impl Model for Heights {
     fn actions(&self, chain: &Self::State, events: &mut Vec<Self::Action>) {
         for (by, me) in chain.validators.iter().enumerate() {
             let (next, behind) = (me.decided + 1, me.record < me.decided);
-            let may_sign = me.may_sign() && next <= self.last;
+            let may_sign = me.may_sign(self.without(Mutant::ResumesUnsynced)) && next <= self.last;
             let possible = [
-                (may_sign && next > me.signed, Kind::Sign, next),
+                (may_sign && !me.knows(next), Kind::Sign, next),
                 (may_sign && self.may_commit(chain, by), Kind::Commit, next),
                 (me.decided < chain.decided, Kind::Decide, next),
                 (behind, Kind::Sync, me.record + 1),
@@ -216,7 +237,7 @@ impl Model for Heights {
             Kind::Sign => chain.validators[by].sign(height),
             Kind::Commit => Self::commit(&mut chain, by, height),
             Kind::Decide => chain.validators[by].decided = height,
-            Kind::Sync => chain.validators[by].record = height,
+            Kind::Sync => chain.validators[by].sync(),
             Kind::PowerCut => self.cut_power(&mut chain, by),
             Kind::Loss => self.lose(&mut chain, by),
         }
@@ -226,7 +247,7 @@ impl Model for Heights {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::<Self>::always("nothing signed where it signed before", |_, chain| {
-                chain.validators.iter().all(|it| it.signed == 0 || it.signed > it.forgotten)
+                chain.validators.iter().all(|it| !it.contradicted)
             }),
             Property::<Self>::sometimes("a key had signed at M + 2", |_, chain| {
                 chain.validators.iter().any(|it| it.forgotten > 0 && it.forgotten + 1 == it.resume_at)

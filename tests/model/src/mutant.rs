@@ -28,6 +28,8 @@ pub enum Mutant {
     RecyclesEarly,
     /// R21: who lost its log signs again from M + 2.
     ResumesEarly,
+    /// R21: who lost its log signs again at a height whose predecessor is not on its disk.
+    ResumesUnsynced,
     /// R21: who lost its log signs at once.
     TrustsLostLog,
     /// R21: who lost its log takes a chain for new, and signs at once, when a quorum has no block yet.
@@ -45,6 +47,7 @@ impl Mutant {
             Self::CommitsOnUnsyncedParent
                 | Self::RecyclesEarly
                 | Self::ResumesEarly
+                | Self::ResumesUnsynced
                 | Self::TrustsLostLog
                 | Self::AbstainsNotAtBirth
                 | Self::LosesTwoLogs

@@ -106,6 +106,12 @@ fn m_plus_2_is_too_early() {
 }
 
 #[test]
+fn a_power_cut_takes_who_resumed_too_early_back_to_what_it_forgot() {
+    let run = contradiction(Mutant::ResumesUnsynced);
+    assert!(run.contains("loses power"), "{run}");
+}
+
+#[test]
 fn a_lost_log_without_a_wait_contradicts_itself() {
     contradiction(Mutant::TrustsLostLog);
 }
