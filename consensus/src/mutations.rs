@@ -141,8 +141,6 @@ pub(crate) fn no_block() -> Arc<Block> {
 
 /// The next leader offers a block on one that is locked and may never be decided.
 pub(crate) fn sign_ahead(replica: &mut Replica) {
-    use {Block, Proposal, Propose, View};
-
     /// Where it notes that it did.
     const DONE: View = View(u64::MAX);
     let Some((_, locked)) = &replica.now.prepared else { return };

@@ -321,8 +321,8 @@ mod tests {
     }
 
     /// faults.md, flood: small frames as well as large ones.
-    #[tokio::test]
-    async fn flood_of_a_guest_waits_in_its_own_share() {
+    #[test]
+    fn flood_of_a_guest_waits_in_its_own_share() {
         for (standing, most) in
             [(Standing::Guest, GUEST_FRAMES_IN_HAND), (Standing::Validator, FRAMES_IN_HAND)]
         {
@@ -334,7 +334,8 @@ mod tests {
             }
             assert_eq!(held.len(), most);
             held.pop();
-            assert!(traffic.receive(&vote).await.is_some(), "the next follows when one is finished");
+            let next = futures::FutureExt::now_or_never(traffic.receive(&vote));
+            assert!(matches!(next, Some(Some(_))), "the next follows when one is finished");
         }
     }
 }

@@ -99,9 +99,9 @@ impl NetworkTask {
         self.count_connections();
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if !session.unlink(connection) {
-            // A stream that was being opened on it may wait for an answer until it times out: nothing wakes it. Another
-            // connection is there, so it is opened there; whatever becomes of the first does not count any more.
-            if session.outbox.is_none() && !session.is_closing() {
+            // The stream may have been on it, opened or being opened, and nothing wakes who waits there for a word of the
+            // peer. Another connection is there, so it is opened there; whatever becomes of the first does not count any more.
+            if !session.is_closing() {
                 self.open_stream(peer, NO_DELAY);
             }
             return;

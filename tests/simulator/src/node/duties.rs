@@ -143,7 +143,7 @@ impl Node {
 
     fn require_lock(&self, height: Height, lock: Option<Prepared>) -> Result<(), String> {
         let logged = self.process.as_ref().and_then(|process| process.record.locks.get(&height));
-        if lock.is_some() && logged != lock.as_ref() {
+        if logged != lock.as_ref() {
             return Err(format!("speaks of a lock at height {height} that is not in its log: {lock:?}"));
         }
         Ok(())

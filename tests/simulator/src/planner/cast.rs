@@ -47,7 +47,7 @@ impl Planner<'_> {
                 .map(|_| Habit::ALL[self.rng.random_range(0..Habit::ALL.len())])
                 .collect();
             // Silence leaves no room for other lies.
-            if habits.len() > 1 {
+            if habits.iter().any(|habit| *habit != Habit::Mute) {
                 habits.retain(|habit| *habit != Habit::Mute);
             }
             self.liars.push((node, habits));

@@ -118,7 +118,7 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
                         None => run(seed, &setup),
                     };
                     if arguments.broken().is_some() && outcome.violation.is_some() {
-                        next.store(u64::MAX, Ordering::Relaxed);
+                        next.store(arguments.seeds.end, Ordering::Relaxed);
                     }
                     outcomes.lock().expect("no thread panics while it holds the list").push(outcome);
                 }
@@ -132,7 +132,7 @@ fn run_all(arguments: &Arguments) -> Vec<Outcome> {
 
 impl Arguments {
     /// The rule that is broken.
-    const fn broken(&self) -> Option<Mutant> {
+    pub(crate) const fn broken(&self) -> Option<Mutant> {
         match self.mutant {
             Some(Mutants::One(mutant)) => Some(mutant),
             Some(Mutants::List) | None => None,

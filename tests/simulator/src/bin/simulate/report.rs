@@ -103,5 +103,8 @@ fn replay(arguments: &Arguments, seed: u64) -> String {
     if arguments.real_keys {
         command += " --real-keys";
     }
+    if let Some(mutant) = arguments.broken() {
+        command += &format!(" --mutant {}", mutant.name());
+    }
     command + " --trace"
 }
