@@ -18,6 +18,8 @@ use quorate_types::{
 };
 use tokio::sync::watch;
 
+/// For how long somebody floods at the most. Generous: two cores may be busy with other stories.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a flooder looks how far it has come.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -115,13 +117,16 @@ impl Flooder {
     /// Dials, and returns why it was refused.
     pub(super) async fn refused(&self) -> String {
         let (network, mut events) = self.dial().await;
-        let reason = loop {
-            match events.recv().await.expect("it runs") {
-                NetworkEvent::Refused { reason, .. } => break reason,
-                NetworkEvent::PeerConnected { id, .. } => panic!("{id} let a stranger in"),
-                _ => {}
+        let refusal = async {
+            loop {
+                match events.recv().await.expect("it runs") {
+                    NetworkEvent::Refused { reason, .. } => break reason,
+                    NetworkEvent::PeerConnected { id, .. } => panic!("{id} let it in"),
+                    _ => {}
+                }
             }
         };
+        let reason = tokio::time::timeout(PATIENCE, refusal).await.expect("it is refused in time");
         network.shutdown().await;
         reason
     }
@@ -175,11 +180,14 @@ pub(super) async fn flood(
     mut frame: impl FnMut(u64) -> Bytes,
     mut done: impl AsyncFnMut() -> bool,
 ) {
-    let mut number = 0;
-    while !done().await {
-        for _ in 0..256 {
-            network.broadcast(&frame(number).into(), None);
-            number += 1;
+    let sending = async {
+        let mut number = 0;
+        while !done().await {
+            for _ in 0..256 {
+                network.broadcast(&frame(number).into(), None);
+                number += 1;
+            }
         }
-    }
+    };
+    tokio::time::timeout(PATIENCE, sending).await.expect("the flood has its effect in time");
 }

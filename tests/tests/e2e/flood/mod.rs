@@ -150,7 +150,9 @@ async fn flood_of_one_certified_peer_harms_nobody_and_is_named() {
     let network = flooder.connect().await;
     flood(&network, flooder.far_height(), async || story.logged("floods this node", "observer0")).await;
     story.load.goes_on().await;
-    flood_far_views(&network, &flooder, &story.cluster, async || {
+    let mut number = 0;
+    wait_until("everyone parts with it", async || {
+        send_far_views(&network, &flooder, &story.cluster, &mut number).await;
         story.logged("parted with a peer", "observer0")
     })
     .await;
@@ -248,19 +250,13 @@ async fn flood_of_handshakes_harms_nobody_and_is_named() {
     story.end(MOST_GROWTH).await;
 }
 
-/// Follows the height in flight, which moves on under load.
-async fn flood_far_views(
-    network: &NetworkHandle,
-    flooder: &Flooder,
-    cluster: &Cluster,
-    mut done: impl AsyncFnMut() -> bool,
-) {
-    while !done().await {
-        let in_flight = cluster.height(0).await.expect("it answers") + 1;
-        let mut frame = flooder.far_view(in_flight);
-        for number in 0..256 {
-            network.broadcast(&frame(number).into(), None);
-        }
+/// For the height in flight, which moves on under load: few, so that they are there before it is decided.
+async fn send_far_views(network: &NetworkHandle, flooder: &Flooder, cluster: &Cluster, number: &mut u64) {
+    let in_flight = cluster.height(0).await.expect("it answers") + 1;
+    let mut frame = flooder.far_view(in_flight);
+    for _ in 0..32 {
+        network.broadcast(&frame(*number).into(), None);
+        *number += 1;
     }
 }
 
@@ -317,7 +313,12 @@ impl Kind {
         let network = flooder.connect().await;
         match self {
             Self::FarHeights => flood(&network, flooder.far_height(), done).await,
-            Self::FarViews => flood_far_views(&network, flooder, cluster, done).await,
+            Self::FarViews => {
+                let mut number = 0;
+                while !done().await {
+                    send_far_views(&network, flooder, cluster, &mut number).await;
+                }
+            }
             _ => flood(&network, Flooder::largest(), done).await,
         }
         network.shutdown().await;
