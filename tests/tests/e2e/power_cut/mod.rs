@@ -81,11 +81,18 @@ async fn a_node_told_to_end_while_it_starts_ends_cleanly() {
     let mut node = Command::new(cluster.binary())
         .arg("--config")
         .arg(cluster.net().join("node0.toml"))
-        .args(["--set", &format!("genesis=\"{}\"", genesis.display())])
+        .args(["--set", &format!("genesis={}", genesis.display())])
         .spawn()
         .expect("the binary starts");
     // Opens when the node reads, which it does when it has taken its ports.
-    let mut writer = std::fs::File::options().write(true).open(&genesis).expect("the node reads it");
+    let mut writer = None;
+    wait_until("the node at its files", async || {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        writer = rustix::fs::open(&genesis, flags, rustix::fs::Mode::empty()).ok();
+        writer.is_some()
+    })
+    .await;
+    let mut writer = std::fs::File::from(writer.expect("it is open"));
     terminate(&node);
     wait_until("its word", async || cluster.log_of(0).contains("SIGTERM: stopping")).await;
     let text = std::fs::read(cluster.net().join("genesis.json")).expect("made");
