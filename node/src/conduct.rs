@@ -10,7 +10,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use quorate_p2p::{MAX_PEERS, NetworkHandle};
+use quorate_p2p::{CHURN_WINDOW, MAX_PEERS, NetworkHandle};
+use quorate_proto::MAX_FRAME_BYTES;
 use quorate_types::NodeId;
 
 use crate::metrics;
@@ -19,10 +20,14 @@ use crate::metrics;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Frames that no honest node sends, in one window: a hundred are no accident.
 const MAX_INVALID: u32 = 100;
+/// The same in bytes: four of the largest frames, of which a quota lets few through.
+const MAX_INVALID_BYTES: u64 = 4 * MAX_FRAME_BYTES as u64;
 /// Frames that came to nothing, in one window. What is late or comes twice is part of every day, since all pass on what
 /// they hear: some hundred a second; see also [`USELESS_SHARE`].
 const MAX_USELESS: u32 = 5_000;
-/// A peer floods when it sends this many useless frames for each useful one.
+/// The same in bytes: what ten full proposals a second are, and four fifths of what a guest can bring in at its quota.
+const MAX_USELESS_BYTES: u64 = 8 * MAX_FRAME_BYTES as u64;
+/// A peer floods when it sends this many useless frames, or bytes, for each useful one.
 const USELESS_SHARE: u32 = 20;
 /// How long a peer that was parted with has to stay away; as long as a restart with another version takes.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -67,44 +72,67 @@ enum Verdict {
     Nothing,
     /// It sends much that is of no use: said once for a window.
     Floods {
-        useless: u32,
+        useless: Amount,
     },
     /// It sends what no honest node sends.
     Lies {
-        invalid: u32,
+        invalid: Amount,
     },
+}
+
+/// So many frames, of so many bytes together: small ones waste the work on each, large ones reading and memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Amount {
+    frames: u32,
+    bytes: u64,
+}
+
+impl Amount {
+    const fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Whether this is so many times the other, in frames or in bytes, and at least the least of the same.
+    const fn exceeds(&self, least: Self, other: Self, times: u32) -> bool {
+        let frames = self.frames >= least.frames && self.frames / times >= other.frames;
+        let bytes = self.bytes >= least.bytes && self.bytes / times as u64 >= other.bytes;
+        frames || bytes
+    }
 }
 
 /// One peer's frames in the present window.
 #[derive(Debug)]
 struct Window {
     began: Instant,
-    useful: u32,
-    useless: u32,
-    invalid: u32,
+    useful: Amount,
+    useless: Amount,
+    invalid: Amount,
     named: bool,
 }
 
 impl Window {
-    const fn new(now: Instant) -> Self {
-        Self { began: now, useful: 0, useless: 0, invalid: 0, named: false }
+    fn new(now: Instant) -> Self {
+        let [useful, useless, invalid] = Default::default();
+        Self { began: now, useful, useless, invalid, named: false }
     }
 
-    fn count(&mut self, outcome: Outcome, now: Instant) -> Verdict {
+    fn count(&mut self, outcome: Outcome, bytes: usize, now: Instant) -> Verdict {
         if now.duration_since(self.began) >= WINDOW {
             *self = Self::new(now);
         }
         match outcome {
-            Outcome::Accepted => self.useful += 1,
-            Outcome::Duplicate | Outcome::Late | Outcome::Far => self.useless += 1,
-            Outcome::Malformed | Outcome::Unverified => self.invalid += 1,
+            Outcome::Accepted => self.useful.add(bytes),
+            Outcome::Duplicate | Outcome::Late | Outcome::Far => self.useless.add(bytes),
+            Outcome::Malformed | Outcome::Unverified => self.invalid.add(bytes),
         }
-        if self.invalid >= MAX_INVALID {
+        if self.invalid.frames >= MAX_INVALID || self.invalid.bytes >= MAX_INVALID_BYTES {
             let invalid = self.invalid;
             *self = Self::new(now);
             return Verdict::Lies { invalid };
         }
-        let floods = self.useless >= MAX_USELESS && self.useless / USELESS_SHARE >= self.useful;
+        let least = Amount { frames: MAX_USELESS, bytes: MAX_USELESS_BYTES };
+        let floods = self.useless.exceeds(least, self.useful, USELESS_SHARE);
         if floods && !std::mem::replace(&mut self.named, true) {
             return Verdict::Floods { useless: self.useless };
         }
@@ -124,43 +152,57 @@ impl Conduct {
         Self { network, windows: Arc::default() }
     }
 
-    /// Counts a frame, and does what its sender has earned with it.
-    pub(crate) fn count(&self, from: NodeId, outcome: Outcome) {
+    /// Counts a frame of so many bytes, and does what its sender has earned with it.
+    pub(crate) fn count(&self, from: NodeId, outcome: Outcome, bytes: usize) {
         metrics::frame(outcome.name());
         let now = Instant::now();
-        let verdict = {
-            let mut windows = self.windows.lock();
-            let known = windows.len() < MAX_COUNTED || windows.contains_key(&from);
-            known.then(|| windows.entry(from).or_insert_with(|| Window::new(now)).count(outcome, now))
-        };
+        let verdict = self.with_window(from, now, |window| window.count(outcome, bytes, now));
         if outcome == Outcome::Accepted {
             return;
         }
-        let label = if verdict.is_some() { from.to_string() } else { OTHERS.to_owned() };
+        let label = label(&from, verdict.is_some());
         metrics::dropped_frame(&label, outcome.name());
         match verdict {
             None | Some(Verdict::Nothing) => {}
             Some(Verdict::Floods { useless }) => {
                 let (name, address) = self.whereabouts(&from);
                 tracing::warn!(
-                    peer = %from, name, address, useless, seconds = WINDOW.as_secs(), last = outcome.name(),
+                    peer = %from, name, address, useless = useless.frames, bytes = useless.bytes, seconds = WINDOW.as_secs(), last = outcome.name(),
                     "a peer floods this node with frames of no use"
                 );
             }
             Some(Verdict::Lies { invalid }) => {
                 let (name, address) = self.whereabouts(&from);
                 tracing::warn!(
-                    peer = %from, name, address, invalid, last = outcome.name(), pause_s = PAUSE.as_secs(),
+                    peer = %from, name, address, invalid = invalid.frames, bytes = invalid.bytes, last = outcome.name(), pause_s = PAUSE.as_secs(),
                     "parted with a peer that keeps sending invalid frames; ask its operator"
                 );
                 metrics::parted(&label);
                 self.network.part(
                     from,
-                    format!("{invalid} invalid consensus frames, the last {}", outcome.name()),
+                    format!("{} invalid consensus frames, the last {}", invalid.frames, outcome.name()),
                     PAUSE,
                 );
             }
         }
+    }
+
+    /// A peer keeps connecting: the network says so once a window.
+    pub(crate) fn count_churn(&self, from: NodeId, address: &str, connections: u32) {
+        let known = self.with_window(from, Instant::now(), |_| ()).is_some();
+        metrics::churned(&label(&from, known), connections);
+        let name = self.network.name_of(&from).unwrap_or_default();
+        tracing::warn!(
+            peer = %from, name, address, connections, seconds = CHURN_WINDOW.as_secs(),
+            "a peer keeps connecting and leaving: a flood of handshakes, or two nodes with one key"
+        );
+    }
+
+    /// The window of a peer; none when too many are counted.
+    fn with_window<T>(&self, from: NodeId, now: Instant, work: impl FnOnce(&mut Window) -> T) -> Option<T> {
+        let mut windows = self.windows.lock();
+        let known = windows.len() < MAX_COUNTED || windows.contains_key(&from);
+        known.then(|| work(windows.entry(from).or_insert_with(|| Window::new(now))))
     }
 
     fn whereabouts(&self, id: &NodeId) -> (String, String) {
@@ -169,14 +211,26 @@ impl Conduct {
     }
 }
 
+/// How a metric calls a peer.
+fn label(peer: &NodeId, known: bool) -> String {
+    if known { peer.to_string() } else { OTHERS.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// About as much as a vote takes.
+    const VOTE: usize = 200;
+
+    fn votes(frames: u32) -> Amount {
+        Amount { frames, bytes: u64::from(frames) * VOTE as u64 }
+    }
+
     fn after(window: &mut Window, count: u32, outcome: Outcome) -> Verdict {
         let now = window.began;
         (0..count)
-            .map(|_| window.count(outcome, now))
+            .map(|_| window.count(outcome, VOTE, now))
             .find(|it| *it != Verdict::Nothing)
             .unwrap_or(Verdict::Nothing)
     }
@@ -186,7 +240,7 @@ mod tests {
     fn flood_of_invalid_frames_ends_the_connection() {
         let mut window = Window::new(Instant::now());
         assert_eq!(after(&mut window, MAX_INVALID - 1, Outcome::Malformed), Verdict::Nothing);
-        assert_eq!(after(&mut window, 1, Outcome::Unverified), Verdict::Lies { invalid: MAX_INVALID });
+        assert_eq!(after(&mut window, 1, Outcome::Unverified), Verdict::Lies { invalid: votes(MAX_INVALID) });
         assert_eq!(after(&mut window, MAX_INVALID - 1, Outcome::Malformed), Verdict::Nothing, "counted anew");
     }
 
@@ -194,12 +248,35 @@ mod tests {
     #[test]
     fn flood_of_useless_frames_is_named_once() {
         let mut window = Window::new(Instant::now());
-        let floods = Verdict::Floods { useless: MAX_USELESS };
+        let floods = Verdict::Floods { useless: votes(MAX_USELESS) };
         assert_eq!(after(&mut window, MAX_USELESS, Outcome::Far), floods);
         assert_eq!(after(&mut window, MAX_USELESS, Outcome::Far), Verdict::Nothing);
         let later = window.began + WINDOW;
-        assert_eq!(window.count(Outcome::Far, later), Verdict::Nothing);
+        assert_eq!(window.count(Outcome::Far, VOTE, later), Verdict::Nothing);
         assert_eq!(after(&mut window, MAX_USELESS, Outcome::Late), floods, "and again in the next");
+    }
+
+    /// faults.md, flood: of the largest frames a guest's quota lets one through each second.
+    #[test]
+    fn flood_of_largest_frames_is_named_as_well() {
+        let send = |outcome, count: u32| {
+            let mut window = Window::new(Instant::now());
+            let second = |number| window.began + Duration::from_secs(number);
+            let moments: Vec<_> = (0..u64::from(count)).map(second).collect();
+            let mut verdicts = moments.into_iter().map(|now| window.count(outcome, MAX_FRAME_BYTES, now));
+            verdicts.find(|it| *it != Verdict::Nothing)
+        };
+        let largest = |frames: u32| Amount { frames, bytes: u64::from(frames) * MAX_FRAME_BYTES as u64 };
+        assert_eq!(send(Outcome::Malformed, 9), Some(Verdict::Lies { invalid: largest(4) }));
+        assert_eq!(send(Outcome::Far, 9), Some(Verdict::Floods { useless: largest(8) }));
+    }
+
+    /// What all pass on comes from each: a full proposal for each block from one whose votes came later than others'.
+    #[test]
+    fn relayed_proposals_are_no_flood() {
+        let mut window = Window::new(Instant::now());
+        let now = window.began;
+        assert!((0..90).all(|_| window.count(Outcome::Duplicate, 1 << 20, now) == Verdict::Nothing));
     }
 
     #[test]
@@ -214,7 +291,9 @@ mod tests {
         let mut window = Window::new(Instant::now());
         for day in 1..=10 {
             let now = Instant::now() + WINDOW * day;
-            assert!((1..MAX_INVALID).all(|_| window.count(Outcome::Malformed, now) == Verdict::Nothing));
+            assert!(
+                (1..MAX_INVALID).all(|_| window.count(Outcome::Malformed, VOTE, now) == Verdict::Nothing)
+            );
         }
     }
 }

@@ -79,7 +79,7 @@ impl Gate {
     pub(crate) async fn pass(&self, from: NodeId, frame: bytes::Bytes, place: Place) {
         let id = frame_id(&frame);
         if self.recent.get(&id).is_some_and(|seen| seen.elapsed() < SEEN_FOR) {
-            return self.conduct.count(from, Outcome::Duplicate);
+            return self.conduct.count(from, Outcome::Duplicate, frame.len());
         }
         self.recent.insert(id, Instant::now());
         let Ok(permit) = self.in_check.clone().acquire_owned().await else { return };
@@ -94,22 +94,23 @@ impl Gate {
     }
 
     /// Whether `who` said this long enough ago; otherwise `from`, which brings it, wastes this node's time.
-    fn is_news(&self, from: NodeId, who: NodeId, hint: Hint) -> bool {
+    fn is_news(&self, from: NodeId, who: NodeId, hint: Hint, bytes: usize) -> bool {
         let news = self.hints.get(&(who, hint)).is_none_or(|last| last.elapsed() >= HINT_INTERVAL);
         if news {
             self.hints.insert((who, hint), Instant::now());
         } else {
             let outcome = if hint == Hint::Behind { Outcome::Late } else { Outcome::Far };
-            self.conduct.count(from, outcome);
+            self.conduct.count(from, outcome, bytes);
         }
         news
     }
 
     fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
+        let bytes = frame.len();
         let message = match decode_message(frame) {
             Ok(message) => message,
             Err(error) => {
-                self.conduct.count(from, Outcome::Malformed);
+                self.conduct.count(from, Outcome::Malformed, bytes);
                 tracing::debug!(%from, %error, "dropped a malformed consensus frame");
                 return None;
             }
@@ -117,31 +118,33 @@ impl Gate {
         let Current { height, validators } = self.current.borrow().clone();
         if let Message::Status(status) = &message {
             let guest = !validators.contains(&status.signer);
-            if guest && !self.is_news(from, status.signer, Hint::GuestStatus) {
+            if guest && !self.is_news(from, status.signer, Hint::GuestStatus, bytes) {
                 return None;
             }
         } else {
             let at = message.height();
             if at < height {
-                return self.is_news(from, from, Hint::Behind).then_some(Event::Behind { from, height: at });
+                return self
+                    .is_news(from, from, Hint::Behind, bytes)
+                    .then_some(Event::Behind { from, height: at });
             }
             if at == height.next() {
                 return Some(Event::Early { from, message: Box::new(message) });
             }
             if at > height {
                 return self
-                    .is_news(from, from, Hint::Ahead)
+                    .is_news(from, from, Hint::Ahead, bytes)
                     .then_some(Event::Input(Input::Ahead { height: at, from }));
             }
         }
         let context = VerifyContext { domain: &self.domain, set: &validators, verifier: &Ed25519 };
         match message.verify(context) {
             Ok(message) => {
-                self.conduct.count(from, Outcome::Accepted);
+                self.conduct.count(from, Outcome::Accepted, bytes);
                 Some(Event::Input(Input::Message { message, from }))
             }
             Err(error) => {
-                self.conduct.count(from, Outcome::Unverified);
+                self.conduct.count(from, Outcome::Unverified, bytes);
                 tracing::debug!(%from, %height, %error, "dropped a consensus message that does not verify");
                 None
             }

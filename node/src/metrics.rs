@@ -22,6 +22,7 @@ const DIVERGENCES: &str = "quorate_divergences_total";
 const FRAMES: &str = "quorate_consensus_frames_total";
 const PEER_FRAMES: &str = "quorate_peer_frames_dropped_total";
 const PEER_HELD_UP: &str = "quorate_peer_over_quota_total";
+const CHURN: &str = "quorate_peer_churn_total";
 const PARTED: &str = "quorate_peers_parted_total";
 const PEERS: &str = "quorate_peers";
 const LAG: &str = "quorate_lag_blocks";
@@ -63,6 +64,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         PEER_HELD_UP,
         "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"
     );
+    describe_counter!(CHURN, "connections of a peer that keeps connecting and leaving");
     describe_counter!(PARTED, "how often a peer was parted with for what it sent");
     describe_gauge!(PEERS, "connected nodes");
     describe_gauge!(LAG, "blocks that others have and this node lacks");
@@ -124,6 +126,10 @@ pub(crate) fn dropped_frame(peer: &str, reason: &'static str) {
 
 pub(crate) fn parted(peer: &str) {
     counter!(PARTED, "peer" => peer.to_owned()).increment(1);
+}
+
+pub(crate) fn churned(peer: &str, connections: u32) {
+    counter!(CHURN, "peer" => peer.to_owned()).increment(connections.into());
 }
 
 /// Connected peers alone, whose number is bounded, and of those only who was ever over a quota.

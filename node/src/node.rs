@@ -48,13 +48,17 @@ pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
         .wrap_err("cannot start the runtime")?;
     let stop = Stop::default();
     let result = runtime.block_on(async {
-        let node = assemble::Node::start(config, trust, stop.clone()).await?;
-        wait_for_signal(&stop).await?;
-        Ok::<_, eyre::Report>(node.end().await)
+        // Before anything is opened, so that no signal finds a node that would break off.
+        stop.on_signals().wrap_err("cannot watch SIGTERM and SIGINT")?;
+        let Some(node) = assemble::Node::start(config, trust, stop.clone()).await? else { return Ok(None) };
+        stop.token().cancelled().await;
+        Ok::<_, eyre::Report>(Some(node.end().await))
     });
     // What still runs reads only; it must not hold up the end.
     runtime.shutdown_timeout(LAST_TIMEOUT);
-    wait_for_database(&result?);
+    if let Some(chain) = result? {
+        wait_for_database(&chain);
+    }
     let exit = stop.exit();
     if exit == Exit::Success {
         tracing::info!("stopped");
@@ -69,18 +73,4 @@ fn wait_for_database(chain: &JoinHandle<()>) {
     while !chain.is_finished() && Instant::now() < deadline {
         std::thread::sleep(LOOK_EVERY);
     }
-}
-
-async fn wait_for_signal(stop: &Stop) -> eyre::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).wrap_err("cannot watch SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).wrap_err("cannot watch SIGINT")?;
-    let token = stop.token();
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        () = token.cancelled() => {}
-    }
-    token.cancel();
-    Ok(())
 }

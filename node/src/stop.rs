@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,6 +39,23 @@ impl Stop {
         // A later failure follows from the first.
         let _ = self.failure.set(failure);
         self.cancel.cancel();
+    }
+
+    /// From now on SIGTERM and SIGINT end the node in order, however far its start has come: neither kills the process any
+    /// more, and one that comes before anybody waits is kept. Must be called within a runtime.
+    pub(crate) fn on_signals(&self) -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let token = self.cancel.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+                () = token.cancelled() => {}
+            }
+            token.cancel();
+        });
+        Ok(())
     }
 
     /// Whether the node is ending.

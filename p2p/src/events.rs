@@ -63,6 +63,15 @@ pub enum NetworkEvent {
         /// Where the answer goes.
         respond: Responder,
     },
+    /// A certified node keeps connecting to this one: told once in each [`crate::CHURN_WINDOW`] while it goes on.
+    Churn {
+        /// Who.
+        id: NodeId,
+        /// Where it came from last, as a multiaddress.
+        address: String,
+        /// As many connections within that time: more than an honest node makes.
+        connections: u32,
+    },
     /// Somebody was refused, or refused this node.
     Refused {
         /// Where, as a multiaddress or as configured.

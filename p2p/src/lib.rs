@@ -64,7 +64,7 @@ pub use address::PeerAddress;
 pub use error::{NetworkError, RequestError};
 pub use events::{NetworkEvent, NetworkEvents, Responder, Validation};
 pub use identity::{node_id, peer_id};
-pub use limits::{MAX_CONFIGURED_PEERS, MAX_GUEST_PEERS, MAX_PEERS};
+pub use limits::{CHURN_WINDOW, MAX_CONFIGURED_PEERS, MAX_GUEST_PEERS, MAX_PEERS};
 pub use network::{Network, NetworkConfig, NetworkHandle, NetworkLimits};
 pub use peer::{PeerInfo, Place};
 pub use transport::HandshakeError;

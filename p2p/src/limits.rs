@@ -26,6 +26,13 @@ pub(crate) const MAX_PENDING_OUTGOING: u32 = 320;
 pub(crate) const HANDSHAKE_BURST: u32 = 64;
 /// Handshakes that one address may begin each second in the long run: churn then takes 2 % of a core.
 pub(crate) const HANDSHAKES_PER_SECOND: u32 = 16;
+/// Over this time the connections that one certified node makes are added up.
+pub const CHURN_WINDOW: Duration = Duration::from_secs(10);
+/// Connections of one node in that time that the operator should know of. A node that restarts every two seconds makes five;
+/// one that dials as often as it may, since each connection breaks at once, some more than this.
+pub(crate) const CHURN_CONNECTIONS: u32 = 32;
+/// Nodes whose connections are counted; who comes when there are more is counted when the others are quiet.
+pub(crate) const MAX_CHURNING: usize = 4 * MAX_PEERS;
 /// Addresses whose handshake rate is remembered; beyond it those that are quiet are forgotten.
 pub(crate) const MAX_TRACKED_ADDRESSES: usize = 4096;
 /// A handshake takes two round trips; whoever needs longer holds a place for nothing.

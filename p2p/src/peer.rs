@@ -1,6 +1,7 @@
 //! A connected peer as everyone sees it: its outbox, its counters, its quota.
 
 use std::{
+    collections::HashSet,
     num::NonZeroU32,
     sync::{
         Arc,
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota as Rate};
 use libp2p::Multiaddr;
@@ -117,22 +119,34 @@ pub(crate) struct Traffic {
     pub(crate) batches_rejected: AtomicU64,
     over_quota: AtomicU64,
     frames_held_up: AtomicU64,
-    consensus: DefaultDirectRateLimiter,
+    node: NodeId,
+    validators: Validators,
+    as_validator: Share,
+    as_guest: Share,
     gossip: DefaultDirectRateLimiter,
     greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
+}
+
+/// Who votes now, as the node says. What depends on it looks here each time, so that a change counts at once.
+pub(crate) type Validators = Arc<ArcSwap<HashSet<NodeId>>>;
+
+/// What a peer's consensus frames may take of this node.
+struct Share {
+    rate: DefaultDirectRateLimiter,
     inbox: Arc<Semaphore>,
     in_hand: Arc<Semaphore>,
 }
 
-/// What a peer is, as far as its share of this node goes; settled when it connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It votes: others need what it says.
-    Validator,
-    /// It is certified, and no more.
-    Guest,
+impl Share {
+    fn new(kib_per_second: u32, inbox_bytes: usize, frames_in_hand: usize) -> Self {
+        Self {
+            rate: rate(kib_per_second),
+            inbox: Arc::new(Semaphore::new(inbox_bytes)),
+            in_hand: Arc::new(Semaphore::new(frames_in_hand)),
+        }
+    }
 }
 
 /// A frame's place in its sender's share, until the node has finished with it. Dropping it makes room for the next.
@@ -143,16 +157,7 @@ pub struct Place {
 }
 
 impl Traffic {
-    pub(crate) fn new(standing: Standing) -> Self {
-        let (kib_per_second, inbox_bytes, in_hand) = match standing {
-            Standing::Validator => (CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
-            Standing::Guest => (GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
-        };
-        let rate = |per_second: u32| {
-            DefaultDirectRateLimiter::direct(Rate::per_second(
-                NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN),
-            ))
-        };
+    pub(crate) fn new(node: NodeId, validators: Validators) -> Self {
         Self {
             last_frame_ms: AtomicU64::new(0),
             round_trip_us: AtomicU64::new(0),
@@ -164,7 +169,10 @@ impl Traffic {
             batches_rejected: AtomicU64::new(0),
             over_quota: AtomicU64::new(0),
             frames_held_up: AtomicU64::new(0),
-            consensus: rate(kib_per_second),
+            node,
+            validators,
+            as_validator: Share::new(CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
+            as_guest: Share::new(GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
             gossip: rate(GOSSIP_KIB_PER_SECOND),
             greetings: DefaultDirectRateLimiter::direct(
                 Rate::per_second(NonZeroU32::MIN)
@@ -172,23 +180,29 @@ impl Traffic {
             ),
             requests: rate(REQUESTS_PER_SECOND),
             answers: rate(ANSWER_KIB_PER_SECOND),
-            inbox: Arc::new(Semaphore::new(inbox_bytes)),
-            in_hand: Arc::new(Semaphore::new(in_hand)),
         }
     }
 
+    /// Its share as what the peer is at this moment. Both are kept, so that who is made a validator and a guest in turn has
+    /// no more than the two of them.
+    fn share(&self) -> &Share {
+        if self.validators.load().contains(&self.node) { &self.as_validator } else { &self.as_guest }
+    }
+
     /// Waits until the peer's quota and its share of the node have room for a frame, which has its place there until the
-    /// node has finished with it.
+    /// node has finished with it. A frame that waits when the validators change goes on waiting as what its sender was: for
+    /// others in hand, or a second.
     pub(crate) async fn receive(&self, frame: &Bytes) -> Option<Place> {
         let cost = kib(frame.len()).max(NonZeroU32::new(MIN_FRAME_KIB).unwrap_or(NonZeroU32::MIN));
         // The rate's burst is one second's worth, far above the largest frame.
-        if !matches!(self.consensus.check_n(cost), Ok(Ok(()))) {
+        let share = self.share();
+        if !matches!(share.rate.check_n(cost), Ok(Ok(()))) {
             self.frames_held_up.fetch_add(1, Relaxed);
-            let _ = self.consensus.until_n_ready(cost).await;
+            let _ = share.rate.until_n_ready(cost).await;
         }
         let place = Place {
-            _bytes: self.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?,
-            _frame: self.in_hand.clone().acquire_owned().await.ok()?,
+            _bytes: share.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?,
+            _frame: share.in_hand.clone().acquire_owned().await.ok()?,
         };
         self.frames_in.fetch_add(1, Relaxed);
         self.bytes_in.fetch_add(frame.len() as u64, Relaxed);
@@ -266,6 +280,10 @@ impl Outbox {
     }
 }
 
+fn rate(per_second: u32) -> DefaultDirectRateLimiter {
+    DefaultDirectRateLimiter::direct(Rate::per_second(NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN)))
+}
+
 fn bytes(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
@@ -282,6 +300,8 @@ fn now_ms() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -308,9 +328,22 @@ mod tests {
         assert!(!outbox.offer(&Bytes::from(vec![0; MAX_FRAME_BYTES + 1])));
     }
 
+    fn guest() -> (Traffic, Validators) {
+        let (node, validators) = (quorate_types::NodeKey::from_seed([1; 32]).id(), Validators::default());
+        (Traffic::new(node, validators.clone()), validators)
+    }
+
+    /// Frames as long as they need not wait.
+    fn fill(traffic: &Traffic) -> Vec<Place> {
+        let vote = Bytes::from_static(b"vote");
+        // Unconstrained: tokio would have a test yield that has taken so much.
+        let receive = || tokio::task::unconstrained(traffic.receive(&vote)).now_or_never().flatten();
+        std::iter::from_fn(receive).collect()
+    }
+
     #[tokio::test]
     async fn a_peers_inbox_has_an_end() {
-        let traffic = Traffic::new(Standing::Validator);
+        let (traffic, _) = guest();
         let frame = Bytes::from(vec![0; MAX_FRAME_BYTES]);
         let held = traffic.receive(&frame).await.expect("room for one");
         let second = traffic.receive(&frame);
@@ -321,21 +354,26 @@ mod tests {
     }
 
     /// faults.md, flood: small frames as well as large ones.
-    #[test]
-    fn flood_of_a_guest_waits_in_its_own_share() {
-        for (standing, most) in
-            [(Standing::Guest, GUEST_FRAMES_IN_HAND), (Standing::Validator, FRAMES_IN_HAND)]
-        {
-            let traffic = Traffic::new(standing);
-            let vote = Bytes::from_static(b"vote");
-            let mut held = Vec::new();
-            while let Some(Some(place)) = futures::FutureExt::now_or_never(traffic.receive(&vote)) {
-                held.push(place);
-            }
-            assert_eq!(held.len(), most);
-            held.pop();
-            let next = futures::FutureExt::now_or_never(traffic.receive(&vote));
-            assert!(matches!(next, Some(Some(_))), "the next follows when one is finished");
-        }
+    #[tokio::test]
+    async fn flood_of_a_guest_waits_in_its_own_share() {
+        let (traffic, _) = guest();
+        let mut held = fill(&traffic);
+        assert_eq!(held.len(), GUEST_FRAMES_IN_HAND);
+        held.pop();
+        assert_eq!(fill(&traffic).len(), 1, "the next follows when one is finished");
+    }
+
+    /// Given a guest that uses all of its share, when it becomes a validator, then it has a validator's at once; and when it
+    /// is one no more, it has what is left of a guest's.
+    #[tokio::test]
+    async fn a_share_follows_the_validator_set() {
+        let (traffic, validators) = guest();
+        let mut held = fill(&traffic);
+        validators.store(Arc::new(HashSet::from([traffic.node])));
+        assert_eq!(fill(&traffic).len(), FRAMES_IN_HAND);
+        validators.store(Arc::default());
+        assert_eq!(fill(&traffic).len(), 0);
+        held.pop();
+        assert_eq!(fill(&traffic).len(), 1);
     }
 }

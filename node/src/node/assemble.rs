@@ -157,13 +157,11 @@ impl Shared {
     }
 
     fn sorter(&self, watches: &Watches) -> Sorter {
+        let conduct = Conduct::new(self.network.clone());
+        let gate = Gate::new(self.domain, conduct.clone(), watches.current.1.clone(), self.events.clone());
         Sorter {
-            gate: Gate::new(
-                self.domain,
-                Conduct::new(self.network.clone()),
-                watches.current.1.clone(),
-                self.events.clone(),
-            ),
+            gate,
+            conduct,
             ingress: self.ingress(),
             library: Library {
                 store: self.store.clone(),
@@ -291,11 +289,20 @@ impl Watches {
 }
 
 impl Node {
-    pub(super) async fn start(config: NodeConfig, trust: VoteLogTrust, stop: Stop) -> eyre::Result<Self> {
+    /// Opens and starts everything. `None` when it was told to stop while it opened its data, which takes long after a power
+    /// cut; what follows takes an instant, and ends as a running node does.
+    pub(super) async fn start(
+        config: NodeConfig,
+        trust: VoteLogTrust,
+        stop: Stop,
+    ) -> eyre::Result<Option<Self>> {
         let listeners = listen::bind(&config).await?;
         let prometheus = metrics::install().wrap_err("cannot install the metrics recorder")?;
         let opening = config.clone();
         let disk = tokio::task::spawn_blocking(move || Disk::open(&opening, trust)).await??;
+        if stop.is_stopping() {
+            return Ok(None);
+        }
         let start = disk.head();
         disk.introduce();
         let (hello_sender, hello) = watch::channel(peering::hello(&disk.domain, &disk.store.head()));
@@ -332,7 +339,7 @@ impl Node {
         )?;
         tasks.extend(listeners.rpc.into_iter().map(|it| tokio::spawn(rpc.clone().serve(it, token.clone()))));
         tracing::info!(rpc = ?config.rpc.listen, p2p = %config.p2p.listen, ops = %config.ops.listen, "Start successfully");
-        Ok(Self { tasks, driver, chain: chain_thread, network })
+        Ok(Some(Self { tasks, driver, chain: chain_thread, network }))
     }
 
     /// Waits for the tasks, which the token has told to end. What comes back is the chain thread, which ends after all

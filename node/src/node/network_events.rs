@@ -6,11 +6,12 @@ use quorate_sync::Input as SyncInput;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{driver::Event, gate::Gate, ingress::Ingress, serve::Library};
+use crate::{conduct::Conduct, driver::Event, gate::Gate, ingress::Ingress, serve::Library};
 
 /// Where each kind of event goes.
 pub(super) struct Sorter {
     pub(super) gate: Gate,
+    pub(super) conduct: Conduct,
     pub(super) ingress: Ingress,
     pub(super) library: Library,
     pub(super) replica: mpsc::Sender<Event>,
@@ -61,6 +62,9 @@ impl Sorter {
             NetworkEvent::PeerDisconnected { id } => {
                 tracing::info!(peer = %id, "peer disconnected");
                 let _ = self.sync.send(SyncInput::PeerGone(id)).await;
+            }
+            NetworkEvent::Churn { id, address, connections } => {
+                self.conduct.count_churn(id, &address, connections);
             }
             NetworkEvent::Refused { address, reason } => tracing::warn!(%address, %reason, "refused"),
         }

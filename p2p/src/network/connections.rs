@@ -4,6 +4,7 @@ use libp2p::{
     Multiaddr, PeerId, ping,
     swarm::{ConnectionId, DialError, ListenError, SwarmEvent},
 };
+use quorate_types::NodeId;
 use tokio::time::Instant;
 
 use super::{
@@ -15,6 +16,7 @@ use crate::{
     behaviour::BehaviourEvent,
     gate::Turned,
     identity::node_id,
+    limits::CHURN_CONNECTIONS,
     stream::{Opening, StreamNumber, open},
     transport::in_words,
 };
@@ -64,8 +66,11 @@ impl NetworkTask {
         let Some(node) = node_id(&peer) else { return };
         self.redials.established(connection, node);
         let (own, now) = (self.own, Instant::now());
-        let standing = self.standing(&node);
-        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node, standing, now));
+        if endpoint.is_listener() && self.churn.count(node, now) {
+            self.tell_churn(node, endpoint.get_remote_address());
+        }
+        let validators = self.shared.validators.clone();
+        let session = self.sessions.entry(peer).or_insert_with(|| Session::new(node, validators, now));
         let surplus = session.link(connection, endpoint, own, now);
         let opening = session.outbound.is_none() && !session.is_closing();
         if let Some(surplus) = surplus {
@@ -134,9 +139,7 @@ impl NetworkTask {
     }
 
     fn wrong_peer(&self, index: usize, obtained: &PeerId) -> String {
-        let shown = |node: Option<quorate_types::NodeId>| {
-            node.map_or_else(|| "nobody".into(), |node| node.to_string())
-        };
+        let shown = |node: Option<NodeId>| node.map_or_else(|| "nobody".into(), |node| node.to_string());
         format!(
             "node {} answers there, but node {} is configured: correct the address or the key",
             shown(node_id(obtained)),
@@ -164,6 +167,14 @@ impl NetworkTask {
         let refused = NetworkEvent::Refused { address, reason };
         if self.lanes.refusals.try_send(refused).is_err() {
             tracing::debug!("a refusal was not reported: too many wait");
+        }
+    }
+
+    /// Tells the node, unless it has much else to hear: then in the next window.
+    fn tell_churn(&self, id: NodeId, from: &Multiaddr) {
+        let churn = NetworkEvent::Churn { id, address: from.to_string(), connections: CHURN_CONNECTIONS };
+        if self.lanes.refusals.try_send(churn).is_err() {
+            tracing::debug!(peer = %id, "that a peer keeps connecting was not reported: too much waits");
         }
     }
 

@@ -20,7 +20,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{NetworkError, PeerInfo, RequestError, admission::Admission, peer::Peer};
+use crate::{
+    NetworkError, PeerInfo, RequestError,
+    admission::Admission,
+    peer::{Peer, Validators},
+};
 
 /// All greeted peers.
 pub(super) type Roster = BTreeMap<NodeId, Arc<Peer>>;
@@ -49,7 +53,7 @@ struct Inner {
 pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) roster: Arc<ArcSwap<Roster>>,
-    pub(super) validators: Arc<ArcSwap<HashSet<NodeId>>>,
+    pub(super) validators: Validators,
     /// Connections that live, greeted or not.
     pub(super) connections: Arc<AtomicU32>,
     /// Asks the task to stop.
@@ -156,8 +160,8 @@ impl NetworkHandle {
         self.0.shared.connections.load(Relaxed)
     }
 
-    /// Reserves a place for each of these nodes. Everyone else counts as a guest from the next
-    /// connection on; nobody is dropped.
+    /// Reserves a place for each of these nodes, and gives each a validator's share of this node, connected or not, from its
+    /// next frame on. Everyone else is a guest; nobody is dropped.
     pub fn set_validators(&self, validators: HashSet<NodeId>) {
         self.0.shared.validators.store(Arc::new(validators));
     }

@@ -1,6 +1,7 @@
 //! Starting the network. One task owns the swarm and everything that changes; the rest of the node
 //! talks to it through [`NetworkHandle`] and hears of it through [`NetworkEvents`].
 
+mod churn;
 mod connections;
 mod dials;
 mod handle;

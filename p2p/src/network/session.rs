@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     limits::{GREETING_TIMEOUT, REFUSAL_LINGER, SIMULTANEOUS_WINDOW},
-    peer::{Outbox, Peer, Standing, Traffic},
+    peer::{Outbox, Peer, Traffic, Validators},
     stream::StreamNumber,
 };
 
@@ -66,11 +66,11 @@ pub(super) enum Overdue {
 }
 
 impl Session {
-    pub(super) fn new(node: NodeId, standing: Standing, now: Instant) -> Self {
+    pub(super) fn new(node: NodeId, validators: Validators, now: Instant) -> Self {
         Self {
             node,
             links: Vec::new(),
-            traffic: Arc::new(Traffic::new(standing)),
+            traffic: Arc::new(Traffic::new(node, validators)),
             outbound: None,
             outbox: None,
             inbound: None,
@@ -220,8 +220,10 @@ mod tests {
         let ((low, high), now) = (ids(), Instant::now());
         let (one, two) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
         for one_first in [true, false] {
-            let (mut at_low, mut at_high) =
-                (Session::new(high, Standing::Guest, now), Session::new(low, Standing::Guest, now));
+            let (mut at_low, mut at_high) = (
+                Session::new(high, Validators::default(), now),
+                Session::new(low, Validators::default(), now),
+            );
             let (a, b) = if one_first {
                 at_low.link(one, &dialed(), low, now);
                 at_high.link(two, &dialed(), high, now);
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn a_later_connection_takes_the_place_of_one_that_the_peer_lost() {
         let ((low, high), now) = (ids(), Instant::now());
-        let mut at_low = Session::new(high, Standing::Guest, now);
+        let mut at_low = Session::new(high, Validators::default(), now);
         let (old, new) = (ConnectionId::new_unchecked(1), ConnectionId::new_unchecked(2));
         assert_eq!(at_low.link(old, &dialed(), low, now), None);
         assert_eq!(at_low.link(new, &accepted(), low, now + SIMULTANEOUS_WINDOW), Some(old));
@@ -248,7 +250,7 @@ mod tests {
     #[test]
     fn a_silent_peer_is_overdue_and_a_refused_one_closes_soon() {
         let start = Instant::now();
-        let mut session = Session::new(ids().0, Standing::Guest, start);
+        let mut session = Session::new(ids().0, Validators::default(), start);
         assert_eq!(session.overdue(start), Overdue::Nothing);
         let late = start + GREETING_TIMEOUT;
         assert_eq!(session.overdue(late), Overdue::Greeting);

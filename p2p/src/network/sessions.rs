@@ -15,7 +15,6 @@ use crate::{
     NetworkEvent,
     identity::node_id,
     limits::{GREETING_TIMEOUT, MAX_PARTED, STREAM_RETRY},
-    peer::Standing,
     stream::{End, Report, Serving, StreamNumber, Verdict, check_greeting},
 };
 
@@ -36,8 +35,8 @@ impl NetworkTask {
     /// Judges a greeting.
     fn on_greeting(&mut self, peer: PeerId, hello: Hello, verdict: oneshot::Sender<Verdict>) {
         let Some(node) = node_id(&peer).filter(|_| self.swarm.is_connected(&peer)) else { return };
-        let standing = self.standing(&node);
-        self.sessions.entry(peer).or_insert_with(|| Session::new(node, standing, Instant::now()));
+        let validators = self.shared.validators.clone();
+        self.sessions.entry(peer).or_insert_with(|| Session::new(node, validators, Instant::now()));
         if let Err(reason) = self.judge(peer, &hello) {
             let _ = verdict.send(Verdict::Refuse(reason.clone()));
             return self.refuse(peer, &reason, &format!("node {node} was refused: {reason}"));
@@ -182,11 +181,6 @@ impl NetworkTask {
         }
     }
 
-    /// What a node is when it connects.
-    pub(super) fn standing(&self, node: &NodeId) -> Standing {
-        if self.shared.validators.load().contains(node) { Standing::Validator } else { Standing::Guest }
-    }
-
     /// Ends a connection, and lets the peer come back later only.
     pub(super) fn part(&mut self, node: NodeId, reason: &str, until: Instant) {
         if self.parted.len() >= MAX_PARTED
@@ -203,6 +197,7 @@ impl NetworkTask {
     pub(super) fn on_tick(&mut self) {
         let now = Instant::now();
         self.parted.retain(|_, until| *until > now);
+        self.churn.forget(now);
         let overdue: Vec<_> = self
             .sessions
             .iter()

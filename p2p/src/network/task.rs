@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     NetworkConfig,
+    churn::Churn,
     handle::{Command, NetworkHandle, Roster, Shared},
     redial::Redials,
     session::Session,
@@ -56,6 +57,8 @@ pub(super) struct NetworkTask {
     pub(super) asked: HashMap<OutboundRequestId, Asked>,
     /// Nodes that may not come back before a moment.
     pub(super) parted: HashMap<NodeId, Instant>,
+    /// Who keeps connecting.
+    pub(super) churn: Churn,
     inputs: Inputs,
 }
 
@@ -133,6 +136,7 @@ impl NetworkTask {
             announcements: VecDeque::new(),
             asked: HashMap::new(),
             parted: HashMap::new(),
+            churn: Churn::default(),
             inputs,
         };
         tokio::spawn(task.run());

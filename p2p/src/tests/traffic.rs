@@ -5,7 +5,10 @@ use quorate_proto::{MAX_FRAME_BYTES, Request, Response, TransactionBatch};
 use quorate_types::Height;
 
 use super::{Chain, Node, connect, eventually};
-use crate::{NetworkEvent, RequestError};
+use crate::{
+    NetworkEvent, Place, RequestError,
+    limits::{FRAMES_IN_HAND, GUEST_FRAMES_IN_HAND},
+};
 
 async fn pair(chain: &Chain) -> (Node, Node) {
     let mut a = chain.identity(1).start(&[]).await;
@@ -33,6 +36,37 @@ async fn frames_arrive_in_order_up_to_the_largest() {
     assert_eq!(a.network.peers()[0].bytes_out, 2000 + MAX_FRAME_BYTES as u64);
     // Larger ones do not leave.
     assert_eq!(a.network.broadcast(&Bytes::from(vec![5; MAX_FRAME_BYTES + 1]), None), 0);
+}
+
+/// Given a guest whose frames fill its share of a node that finishes with none, when it becomes a validator, then as many
+/// frames as a validator's share holds follow on the same connection.
+#[tokio::test]
+async fn a_connected_peers_share_follows_the_validator_set() {
+    let chain = Chain::new();
+    let (mut a, b) = pair(&chain).await;
+    for number in 0..2 * FRAMES_IN_HAND {
+        assert!(b.network.send(a.id(), &Bytes::copy_from_slice(&number.to_be_bytes())));
+    }
+    let mut held = Vec::new();
+    for _ in 0..GUEST_FRAMES_IN_HAND {
+        held.push(place(&mut a).await);
+    }
+    a.network.set_validators([b.id()].into());
+    assert!(a.network.peers()[0].validator);
+    // One frame waits as a guest's.
+    held.pop();
+    for _ in 0..=FRAMES_IN_HAND {
+        held.push(place(&mut a).await);
+    }
+}
+
+/// The next frame, not finished with.
+async fn place(node: &mut Node) -> Place {
+    node.until("a frame", |event| match event {
+        NetworkEvent::Consensus { place, .. } => Some(place),
+        _ => None,
+    })
+    .await
 }
 
 #[tokio::test]

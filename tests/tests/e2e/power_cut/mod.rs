@@ -12,7 +12,7 @@ mod rack;
 mod signed;
 mod witness;
 
-use std::process::Command;
+use std::process::{Child, Command};
 
 use disk::Disk;
 use quorate_tests::cluster::{Cluster, wait_until};
@@ -63,27 +63,49 @@ async fn a_clean_exit_leaves_the_copy_complete() {
         let node = command.arg("--config").arg(cluster.net().join("node0.toml"));
         let mut node = node.spawn().expect("the binary starts");
         wait_until("a block", async || cluster.height(0).await >= Some(1)).await;
-        // It serves an instant before it watches for signals.
-        wait_until("a watch for SIGTERM", async || catches_sigterm(node.id())).await;
-        let pid = nix::unistd::Pid::from_raw(node.id().try_into().expect("small"));
-        let mut status = None;
-        // Asked until it ends: what comes while its watch is being set up may pass it by.
-        wait_until("its end", async || {
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is not reaped");
-            status = node.try_wait().expect("it is ours");
-            status.is_some()
-        })
-        .await;
-        let status = status.expect("it has ended");
+        terminate(&node);
+        let status = node.wait().expect("it is ours");
         assert!(status.success(), "{status}");
         assert_eq!(disk.differences(), Vec::<String>::new());
     }
 }
 
-/// Whether a process has a handler for SIGTERM.
-fn catches_sigterm(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux");
-    let caught = u64::from_str_radix(caught.trim(), 16).expect("a mask");
-    caught >> (nix::sys::signal::Signal::SIGTERM as u64 - 1) & 1 == 1
+/// Given a node that is still reading its files, when it is told to end, then it does once that is over, as a node that runs
+/// does: it starts nothing, and nobody takes it for one that failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_told_to_end_while_it_starts_ends_cleanly() {
+    let cluster = Cluster::create(1);
+    let genesis = cluster.net().join("slow.json");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &genesis, mode).expect("a file that is read as it is written");
+    let mut node = Command::new(cluster.binary())
+        .arg("--config")
+        .arg(cluster.net().join("node0.toml"))
+        .args(["--set", &format!("genesis={}", genesis.display())])
+        .spawn()
+        .expect("the binary starts");
+    // Opens when the node reads, which it does when it has taken its ports.
+    let mut writer = None;
+    wait_until("the node at its files", async || {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        writer = rustix::fs::open(&genesis, flags, rustix::fs::Mode::empty()).ok();
+        writer.is_some()
+    })
+    .await;
+    let mut writer = std::fs::File::from(writer.expect("it is open"));
+    terminate(&node);
+    wait_until("its word", async || cluster.log_of(0).contains("SIGTERM: stopping")).await;
+    let text = std::fs::read(cluster.net().join("genesis.json")).expect("made");
+    std::io::Write::write_all(&mut writer, &text).expect("it still reads");
+    drop(writer);
+    let status = node.wait().expect("it is ours");
+    assert!(status.success(), "{status}");
+    let log = cluster.log_of(0);
+    assert!(log.contains("stopped") && !log.contains("Start successfully"), "{log}");
+}
+
+/// Asks a process to end, once.
+fn terminate(node: &Child) {
+    let pid = nix::unistd::Pid::from_raw(node.id().try_into().expect("small"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("it is not reaped");
 }
