@@ -170,6 +170,14 @@ impl Conduct {
 }
 
 #[cfg(test)]
+impl Conduct {
+    /// Useful, useless and invalid frames of a peer in its window.
+    pub(crate) fn counted(&self, from: &NodeId) -> [u32; 3] {
+        self.windows.lock().get(from).map_or([0; 3], |it| [it.useful, it.useless, it.invalid])
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -156,14 +156,13 @@ impl Shared {
         }
     }
 
-    fn sorter(&self, watches: &Watches) -> Sorter {
+    fn gate(&self, conduct: &Conduct, watches: &Watches) -> Gate {
+        Gate::new(self.domain, conduct.clone(), watches.current.1.clone(), self.events.clone())
+    }
+
+    fn sorter(&self, gate: Gate) -> Sorter {
         Sorter {
-            gate: Gate::new(
-                self.domain,
-                Conduct::new(self.network.clone()),
-                watches.current.1.clone(),
-                self.events.clone(),
-            ),
+            gate,
             ingress: self.ingress(),
             library: Library {
                 store: self.store.clone(),
@@ -241,6 +240,7 @@ impl Shared {
         desk: SigningDesk,
         chain: ChainHandle,
         watcher: Watcher,
+        gate: Gate,
         watches: &Watches,
     ) -> DriverParts {
         let runtime = tokio::runtime::Handle::current();
@@ -262,6 +262,7 @@ impl Shared {
             store: self.store.clone(),
             answers: self.answers.clone(),
             current: watches.current.0.clone(),
+            gate,
             watcher,
             sync: self.sync.clone(),
             stop: self.stop.clone(),
@@ -305,10 +306,16 @@ impl Node {
         let (chain, chain_thread) =
             chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
+        let conduct = Conduct::new(network.clone());
+        let gate = shared.gate(&conduct, &watches);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
         let mut tasks = vec![
-            spawn_vital(&stop, "network reader", shared.sorter(&watches).run(network_events, token.clone())),
+            spawn_vital(
+                &stop,
+                "network reader",
+                shared.sorter(gate.clone()).run(network_events, token.clone()),
+            ),
             spawn_vital(
                 &stop,
                 "transaction ingress",
@@ -321,7 +328,7 @@ impl Node {
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
         let watcher = shared.watcher(&config, &watches);
         let desk = SigningDesk::new(disk.key, disk.domain, disk.log);
-        let parts = shared.driver_parts(desk, chain, watcher, &watches);
+        let parts = shared.driver_parts(desk, chain, watcher, gate, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
         let driver = Driver::start(
             settings,
