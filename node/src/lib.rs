@@ -26,6 +26,7 @@ pub mod exit;
 mod gate;
 pub mod identity;
 mod ingress;
+mod labels;
 mod logging;
 mod metrics;
 pub mod node;

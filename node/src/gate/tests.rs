@@ -10,6 +10,7 @@ use quorate_proto::{Hello, PROTOCOL_VERSION, encode_message};
 use quorate_types::{Height, NodeKey, Phase, Signable, Validator, View, Vote};
 
 use super::*;
+use crate::labels::Labels;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,7 +58,7 @@ impl Rig {
         let set = ValidatorSet::new((1..=4).map(|seed| Validator::new(key(seed).id(), 1))).expect("a set");
         let (current, seen) = watch::channel(Current { height: Height(1), validators: Arc::new(set) });
         let (sender, events) = mpsc::channel(64);
-        let conduct = Conduct::new(network().await);
+        let conduct = Conduct::new(network().await, seen.clone(), Labels::default());
         Self { gate: Gate::new(DOMAIN, conduct, seen, sender), current, events }
     }
 

@@ -31,6 +31,7 @@ use crate::{
     },
     gate::Gate,
     ingress::{Ingress, Recovery, SUBMISSION_CAPACITY},
+    labels::Labels,
     metrics, ops, peering,
     serve::Library,
     status::Monitor,
@@ -306,7 +307,7 @@ impl Node {
         let (chain, chain_thread) =
             chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
-        let conduct = Conduct::new(network.clone());
+        let conduct = Conduct::new(network.clone(), watches.current.1.clone(), Labels::default());
         let gate = shared.gate(&conduct, &watches);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
