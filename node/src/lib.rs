@@ -31,6 +31,7 @@ mod logging;
 mod metrics;
 pub mod node;
 mod ops;
+mod over_quota;
 mod peering;
 mod recovered;
 mod serve;

@@ -2,7 +2,6 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use quorate_p2p::PeerInfo;
 use quorate_rpc::{ConsensusState, NodeStatus};
 use quorate_types::{ExecutedBlock, Height, NodeId};
 
@@ -126,13 +125,10 @@ pub(crate) fn parted(peer: &str) {
     counter!(PARTED, "peer" => peer.to_owned()).increment(1);
 }
 
-/// Connected peers alone, whose number is bounded, and of those only who was ever over a quota.
-pub(crate) fn over_quota(peers: &[PeerInfo]) {
-    for peer in peers {
-        for (what, count) in [("frames", peer.frames_held_up), ("gossip_and_requests", peer.over_quota)] {
-            if count > 0 {
-                counter!(PEER_HELD_UP, "peer" => peer.id.to_string(), "what" => what).absolute(count);
-            }
+pub(crate) fn over_quota(peer: &str, frames: u64, others: u64) {
+    for (what, count) in [("frames", frames), ("gossip_and_requests", others)] {
+        if count > 0 {
+            counter!(PEER_HELD_UP, "peer" => peer.to_owned(), "what" => what).increment(count);
         }
     }
 }

@@ -195,7 +195,7 @@ impl Shared {
         }
     }
 
-    fn monitor(&self, config: &NodeConfig, watches: &Watches) -> Monitor {
+    fn monitor(&self, config: &NodeConfig, labels: Labels, watches: &Watches) -> Monitor {
         Monitor {
             me: self.me,
             store: self.store.clone(),
@@ -206,6 +206,7 @@ impl Shared {
             syncing: watches.progress.1.clone(),
             alarms: self.alarms.clone(),
             min_free_bytes: config.storage.min_free_bytes,
+            labels,
             status: watches.status.0.clone(),
             replica: self.events.clone(),
         }
@@ -307,7 +308,8 @@ impl Node {
         let (chain, chain_thread) =
             chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
-        let conduct = Conduct::new(network.clone(), watches.current.1.clone(), Labels::default());
+        let labels = Labels::default();
+        let conduct = Conduct::new(network.clone(), watches.current.1.clone(), labels.clone());
         let gate = shared.gate(&conduct, &watches);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
@@ -322,7 +324,7 @@ impl Node {
                 "transaction ingress",
                 shared.ingress().run(queues.submissions, token.clone()),
             ),
-            spawn_vital(&stop, "monitor", shared.monitor(&config, &watches).run(token.clone())),
+            spawn_vital(&stop, "monitor", shared.monitor(&config, labels, &watches).run(token.clone())),
             tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),
         ];
         let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
