@@ -48,6 +48,8 @@ pub(crate) enum Outcome {
     Malformed,
     /// A signature, a certificate or a binding in it is wrong. No honest node passes such on.
     Unverified,
+    /// An answer to sync with a block that was never decided. No honest node has such.
+    ForgedBlock,
 }
 
 impl Outcome {
@@ -59,6 +61,7 @@ impl Outcome {
             Self::Far => "far",
             Self::Malformed => "malformed",
             Self::Unverified => "refused",
+            Self::ForgedBlock => "forged_block",
         }
     }
 }
@@ -99,7 +102,7 @@ impl Window {
         match outcome {
             Outcome::Accepted => self.useful += 1,
             Outcome::Duplicate | Outcome::Late | Outcome::Far => self.useless += 1,
-            Outcome::Malformed | Outcome::Unverified => self.invalid += 1,
+            Outcome::Malformed | Outcome::Unverified | Outcome::ForgedBlock => self.invalid += 1,
         }
         if self.invalid >= MAX_INVALID {
             let invalid = self.invalid;
@@ -158,7 +161,7 @@ impl Conduct {
 
     fn part(&self, from: NodeId, invalid: u32, last: Outcome, label: &str) {
         let (name, address) = self.whereabouts(&from);
-        let reason = format!("{invalid} invalid consensus frames, the last {}", last.name());
+        let reason = format!("{invalid} invalid frames, the last {}", last.name());
         if self.network.part(from, reason, PAUSE) {
             metrics::parted(label);
             tracing::warn!(
@@ -220,7 +223,8 @@ mod tests {
     #[test]
     fn flood_of_invalid_frames_ends_the_connection() {
         let mut window = Window::new(Instant::now());
-        assert_eq!(after(&mut window, MAX_INVALID - 1, Outcome::Malformed), Verdict::Nothing);
+        assert_eq!(after(&mut window, MAX_INVALID - 2, Outcome::Malformed), Verdict::Nothing);
+        assert_eq!(after(&mut window, 1, Outcome::ForgedBlock), Verdict::Nothing);
         assert_eq!(after(&mut window, 1, Outcome::Unverified), Verdict::Lies { invalid: MAX_INVALID });
         assert_eq!(after(&mut window, MAX_INVALID - 1, Outcome::Malformed), Verdict::Nothing, "counted anew");
     }

@@ -56,8 +56,11 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(VALIDATOR_WEIGHT, "the weight of a validator's vote; 0 once it has none");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
-    describe_counter!(FRAMES, "consensus frames by what became of them");
-    describe_counter!(PEER_FRAMES, "consensus frames of a peer that came to nothing, by reason");
+    describe_counter!(FRAMES, "consensus frames, and forged blocks from sync, by what became of them");
+    describe_counter!(
+        PEER_FRAMES,
+        "consensus frames of a peer that came to nothing, and forged blocks of it, by reason"
+    );
     describe_counter!(
         PEER_HELD_UP,
         "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"

@@ -179,6 +179,7 @@ impl Shared {
         &self,
         start: &Head,
         chain: ChainHandle,
+        conduct: Conduct,
         progress: watch::Sender<Option<SyncRange>>,
     ) -> SyncTask {
         let checks = SyncConfig { domain: self.domain, verifier: Arc::new(Ed25519) };
@@ -191,6 +192,7 @@ impl Shared {
             replica: self.answers.clone(),
             progress,
             alarms: self.alarms.clone(),
+            conduct,
             stop: self.stop.clone(),
         }
     }
@@ -327,7 +329,7 @@ impl Node {
             spawn_vital(&stop, "monitor", shared.monitor(&config, labels, &watches).run(token.clone())),
             tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),
         ];
-        let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
+        let sync = shared.sync_task(&start, chain.clone(), conduct, watches.progress.0.clone());
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
         let watcher = shared.watcher(&config, &watches);
         let desk = SigningDesk::new(disk.key, disk.domain, disk.log);
