@@ -63,7 +63,7 @@ impl Rig {
     }
 
     fn tell(&self, from: u8, message: &Message) -> Option<Event> {
-        self.gate.check(key(from).id(), encode_message(message).into())
+        self.gate.check(key(from).id(), encode_message(message))
     }
 
     fn begin(&self, height: u64) {
