@@ -1,16 +1,22 @@
 //! The gate: every consensus frame passes here before the replica sees it. What was seen a moment ago is dropped
-//! by its id, what is for another height is sorted out, and signatures are checked beside the replica's thread.
+//! by its id, what is for another height is sorted out, and signatures are checked beside the replica's thread. What is
+//! for the next height waits here until that begins.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use quorate_consensus::Input;
+use quorate_consensus::{Early, Input};
 use quorate_p2p::Place;
 use quorate_proto::{decode_message, frame_id};
-use quorate_types::{B256, Domain, Ed25519, Message, NodeId, VerifyContext};
+use quorate_types::{B256, Domain, Ed25519, Message, NodeId, Signed, Status, ValidatorSet, VerifyContext};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
@@ -29,7 +35,7 @@ const MAX_IN_CHECK: usize = 512;
 /// What neighbours say without proof, by being at another height, is passed on this often for each at most: the replica
 /// helps and asks once a tick anyway.
 const HINT_INTERVAL: Duration = Duration::from_millis(200);
-/// Neighbours whose last hints are remembered, of both kinds.
+/// Last hints that are remembered, of each neighbour and kind.
 const RECENT_HINTS: usize = 2048;
 
 /// What anyone can say at any rate.
@@ -39,8 +45,8 @@ enum Hint {
     Behind,
     /// A neighbour is at a higher one.
     Ahead,
-    /// A node without a vote says where it is.
-    GuestStatus,
+    /// It says where it is, without a vote or by a clock that does not go on.
+    Status,
 }
 
 /// The gate's state; cheap to clone.
@@ -50,6 +56,9 @@ pub(crate) struct Gate {
     recent: Arc<Cache<B256, Instant>>,
     /// When each said last what needs no proof, or costs nothing to say.
     hints: Arc<Cache<(NodeId, Hint), Instant>>,
+    /// The clocks in the validators' last checked statuses, milliseconds.
+    clocks: Arc<Mutex<HashMap<NodeId, u64>>>,
+    early: Arc<Mutex<Early>>,
     conduct: Conduct,
     in_check: Arc<Semaphore>,
     current: watch::Receiver<Current>,
@@ -67,6 +76,8 @@ impl Gate {
             domain,
             recent: Arc::new(Cache::new(RECENT_FRAMES)),
             hints: Arc::new(Cache::new(RECENT_HINTS)),
+            clocks: Arc::default(),
+            early: Arc::default(),
             conduct,
             in_check: Arc::new(Semaphore::new(MAX_IN_CHECK)),
             current,
@@ -93,11 +104,30 @@ impl Gate {
         });
     }
 
-    /// Whether `who` said this long enough ago; otherwise `from`, which brings it, wastes this node's time.
-    fn is_news(&self, from: NodeId, who: NodeId, hint: Hint, bytes: usize) -> bool {
-        let news = self.hints.get(&(who, hint)).is_none_or(|last| last.elapsed() >= HINT_INTERVAL);
+    /// The height that was told last begins. What came early for it is judged as if it came now, each neighbour's by
+    /// itself: who left much that is forged holds up nobody else's.
+    pub(crate) fn begin(&self) {
+        let Current { height, validators } = self.current.borrow().clone();
+        self.clocks.lock().retain(|signer, _| validators.contains(signer));
+        let mut waiting = BTreeMap::<NodeId, Vec<Message>>::new();
+        for (from, message) in self.early.lock().take(height) {
+            waiting.entry(from).or_default().push(message);
+        }
+        for (from, messages) in waiting {
+            let gate = self.clone();
+            rayon::spawn(move || {
+                // Their bytes were counted when they waited for a place.
+                let events = messages.into_iter().filter_map(|message| gate.judge(from, message, 0));
+                events.for_each(|event| drop(gate.events.blocking_send(event)));
+            });
+        }
+    }
+
+    /// Whether the neighbour said this long enough ago; otherwise it wastes this node's time.
+    fn is_news(&self, from: NodeId, hint: Hint, bytes: usize) -> bool {
+        let news = self.hints.get(&(from, hint)).is_none_or(|last| last.elapsed() >= HINT_INTERVAL);
         if news {
-            self.hints.insert((who, hint), Instant::now());
+            self.hints.insert((from, hint), Instant::now());
         } else {
             let outcome = if hint == Hint::Behind { Outcome::Late } else { Outcome::Far };
             self.conduct.count(from, outcome, bytes);
@@ -107,40 +137,35 @@ impl Gate {
 
     fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
         let bytes = frame.len();
-        let message = match decode_message(frame) {
-            Ok(message) => message,
+        match decode_message(frame) {
+            Ok(message) => self.judge(from, message, bytes),
             Err(error) => {
                 self.conduct.count(from, Outcome::Malformed, bytes);
                 tracing::debug!(%from, %error, "dropped a malformed consensus frame");
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    fn judge(&self, from: NodeId, message: Message, bytes: usize) -> Option<Event> {
         let Current { height, validators } = self.current.borrow().clone();
-        if let Message::Status(status) = &message {
-            let guest = !validators.contains(&status.signer);
-            if guest && !self.is_news(from, status.signer, Hint::GuestStatus, bytes) {
+        let at = message.height();
+        match &message {
+            Message::Status(status) if !self.is_worth_checking(from, status, &validators, bytes) => {
                 return None;
             }
-        } else {
-            let at = message.height();
-            if at < height {
-                return self
-                    .is_news(from, from, Hint::Behind, bytes)
-                    .then_some(Event::Behind { from, height: at });
+            Message::Status(_) => {}
+            _ if at < height => {
+                return self.is_news(from, Hint::Behind, bytes).then_some(Event::Behind { from, height: at });
             }
-            if at == height.next() {
-                return Some(Event::Early { from, message: Box::new(message) });
-            }
-            if at > height {
-                return self
-                    .is_news(from, from, Hint::Ahead, bytes)
-                    .then_some(Event::Input(Input::Ahead { height: at, from }));
-            }
+            _ if at > height => return self.wait(from, message, bytes),
+            _ => {}
         }
         let context = VerifyContext { domain: &self.domain, set: &validators, verifier: &Ed25519 };
         match message.verify(context) {
             Ok(message) => {
                 self.conduct.count(from, Outcome::Accepted, bytes);
+                self.note_clock(&message, &validators);
                 Some(Event::Input(Input::Message { message, from }))
             }
             Err(error) => {
@@ -148,6 +173,59 @@ impl Gate {
                 tracing::debug!(%from, %height, %error, "dropped a consensus message that does not verify");
                 None
             }
+        }
+    }
+
+    /// A message of a height to come: if that is the next one it waits, since its validators are not known.
+    fn wait(&self, from: NodeId, message: Message, bytes: usize) -> Option<Event> {
+        let at = message.height();
+        let mut early = self.early.lock();
+        // Read under the lock: what is held here for a height is held before `begin` takes it.
+        let next = self.current.borrow().height.next();
+        if at == next {
+            if !early.hold(next, from, message) {
+                self.conduct.count(from, Outcome::Far, bytes);
+            }
+            return None;
+        }
+        drop(early);
+        if at < next {
+            return self.judge(from, message, bytes);
+        }
+        self.is_news(from, Hint::Ahead, bytes).then_some(Event::Input(Input::Ahead { height: at, from }))
+    }
+
+    /// Whether a status may say something new, as far as that shows without its signature: keys cost nothing, and old
+    /// statuses of others are there for everyone to send again.
+    fn is_worth_checking(
+        &self,
+        from: NodeId,
+        status: &Signed<Status>,
+        validators: &ValidatorSet,
+        bytes: usize,
+    ) -> bool {
+        let signer = status.signer;
+        let votes = validators.contains(&signer);
+        let goes_on = || self.clocks.lock().get(&signer).is_none_or(|last| *last < status.statement.clock_ms);
+        if votes && goes_on() {
+            return true;
+        }
+        if signer == from {
+            // A guest, or a validator whose clock was set back.
+            return self.is_news(from, Hint::Status, bytes);
+        }
+        // Nobody passes on a guest's, nor a validator's older one.
+        self.conduct.count(from, if votes { Outcome::Late } else { Outcome::Far }, bytes);
+        false
+    }
+
+    fn note_clock(&self, message: &Message, validators: &ValidatorSet) {
+        if let Message::Status(status) = message
+            && validators.contains(&status.signer)
+        {
+            let mut clocks = self.clocks.lock();
+            let last = clocks.entry(status.signer).or_default();
+            *last = status.statement.clock_ms.max(*last);
         }
     }
 }

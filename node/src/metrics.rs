@@ -2,7 +2,6 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use quorate_p2p::PeerInfo;
 use quorate_rpc::{ConsensusState, NodeStatus};
 use quorate_types::{ExecutedBlock, Height, NodeId};
 
@@ -58,8 +57,11 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!(VALIDATOR_WEIGHT, "the weight of a validator's vote; 0 once it has none");
     describe_counter!(EQUIVOCATIONS, "pairs of contradicting signatures by one validator");
     describe_counter!(DIVERGENCES, "blocks that validators execute to different roots");
-    describe_counter!(FRAMES, "consensus frames by what became of them");
-    describe_counter!(PEER_FRAMES, "consensus frames of a peer that came to nothing, by reason");
+    describe_counter!(FRAMES, "consensus frames, and forged blocks from sync, by what became of them");
+    describe_counter!(
+        PEER_FRAMES,
+        "consensus frames of a peer that came to nothing, and forged blocks of it, by reason"
+    );
     describe_counter!(
         PEER_HELD_UP,
         "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"
@@ -132,13 +134,10 @@ pub(crate) fn churned(peer: &str, connections: u32) {
     counter!(CHURN, "peer" => peer.to_owned()).increment(connections.into());
 }
 
-/// Connected peers alone, whose number is bounded, and of those only who was ever over a quota.
-pub(crate) fn over_quota(peers: &[PeerInfo]) {
-    for peer in peers {
-        for (what, count) in [("frames", peer.frames_held_up), ("gossip_and_requests", peer.over_quota)] {
-            if count > 0 {
-                counter!(PEER_HELD_UP, "peer" => peer.id.to_string(), "what" => what).absolute(count);
-            }
+pub(crate) fn over_quota(peer: &str, frames: u64, others: u64) {
+    for (what, count) in [("frames", frames), ("gossip_and_requests", others)] {
+        if count > 0 {
+            counter!(PEER_HELD_UP, "peer" => peer.to_owned(), "what" => what).increment(count);
         }
     }
 }

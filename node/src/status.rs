@@ -18,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock,
     driver::{Current, Event},
-    ingress, metrics,
+    ingress,
+    labels::Labels,
+    metrics,
+    over_quota::OverQuota,
     watch::{Alarms, OBSERVER},
 };
 
@@ -49,13 +52,14 @@ pub(crate) struct Monitor {
     pub(crate) syncing: watch::Receiver<Option<SyncRange>>,
     pub(crate) alarms: Alarms,
     pub(crate) min_free_bytes: u64,
+    pub(crate) labels: Labels,
     pub(crate) status: watch::Sender<NodeStatus>,
     pub(crate) replica: mpsc::Sender<Event>,
 }
 
 impl Monitor {
     pub(crate) async fn run(self, cancel: CancellationToken) {
-        let mut said = Said::default();
+        let (mut said, mut over_quota) = (Said::default(), OverQuota::default());
         let mut beat = tokio::time::interval(INTERVAL);
         let mut had_room = true;
         loop {
@@ -70,6 +74,9 @@ impl Monitor {
                 }
                 _ = beat.tick() => {
                     self.refresh(&mut said);
+                    for it in over_quota.look(&self.network.peers()) {
+                        metrics::over_quota(&self.labels.of(&it.peer), it.frames, it.others);
+                    }
                     let has_room = self.shortage().is_none();
                     if has_room != had_room {
                         had_room = has_room;
@@ -101,7 +108,6 @@ impl Monitor {
     fn status(&self) -> NodeStatus {
         let head = self.store.head();
         let peers = self.network.peers();
-        metrics::over_quota(&peers);
         let validators = self.current.borrow().validators.clone();
         let lag = self.agreed_height(&validators).0.saturating_sub(head.height.0);
         let quorum = self.reaches_quorum(&peers, &validators);

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bodies::roots_in,
     chain::{ApplyError, ChainHandle},
+    conduct::{Conduct, Outcome},
     driver::Event,
     exit::{Exit, Failure as NodeFailure},
     ingress::Recovery,
@@ -37,6 +38,7 @@ pub(crate) struct SyncTask {
     pub(crate) replica: mpsc::Sender<Event>,
     pub(crate) progress: watch::Sender<Option<SyncRange>>,
     pub(crate) alarms: Alarms,
+    pub(crate) conduct: Conduct,
     pub(crate) stop: Stop,
 }
 
@@ -65,6 +67,7 @@ impl SyncTask {
             Effect::Apply { block, certificate } => self.apply(block, certificate),
             Effect::Punish { peer, reason } => {
                 tracing::warn!(%peer, %reason, "a peer sent what no honest node sends");
+                self.conduct.count(peer, Outcome::ForgedBlock, 0);
             }
             Effect::Diverged(divergence) => {
                 tracing::error!(?divergence, "{}", self.alarm(&divergence));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jsonrpsee::{
-    core::client::ClientT,
+    core::{ClientError, client::ClientT},
     http_client::{HttpClient, HttpClientBuilder},
     rpc_params,
 };
@@ -322,6 +322,21 @@ fn succeed(command: &mut Command) {
         text(&output.stdout),
         text(&output.stderr)
     );
+}
+
+/// The validators of whom a node holds two signatures that exclude each other, as `quorate_evidence` tells it: what it
+/// has seen since its data was made.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn accused(client: &HttpClient) -> Result<Vec<String>, ClientError> {
+    /// What is read of a proof.
+    #[derive(serde::Deserialize)]
+    struct Proof {
+        validator: String,
+    }
+    let proofs: Vec<Proof> = client.request("quorate_evidence", rpc_params![]).await?;
+    Ok(proofs.into_iter().map(|it| it.validator).collect())
 }
 
 /// Waits until a condition holds; fails the story when it never does.

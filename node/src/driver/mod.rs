@@ -15,9 +15,9 @@ mod validators;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use quorate_consensus::{Early, Head, Input, Recovered, Replica, ReplicaConfig, Timer};
+use quorate_consensus::{Head, Input, Recovered, Replica, ReplicaConfig, Timer};
 use quorate_p2p::NetworkHandle;
-use quorate_types::{Height, Message, NodeId, Verified};
+use quorate_types::{Height, Message, NodeId};
 use tokio::{
     sync::{mpsc, watch},
     time::MissedTickBehavior,
@@ -31,6 +31,7 @@ use crate::{
     bodies::Bodies,
     chain::ChainHandle,
     clock::ClockSkew,
+    gate::Gate,
     stop::Stop,
     timers::Timers,
     watch::{PUBLISH_INTERVAL, Watcher},
@@ -39,8 +40,8 @@ use crate::{
 /// Inputs that may wait. The gate stops reading from the network when it is full, so a flood waits in the
 /// peers' sockets.
 pub(crate) const EVENT_CAPACITY: usize = 4096;
-/// Answers that may wait: to what the replica asked for, which is bounded by its own bounds, and early messages. They have a
-/// queue of their own, so that a flood from outside never costs an answer.
+/// Answers that may wait: to what the replica asked for, which is bounded by its own bounds. They have a queue of
+/// their own, so that a flood from outside never costs an answer.
 pub(crate) const ANSWER_CAPACITY: usize = 8192;
 
 /// What reaches the driver.
@@ -48,8 +49,6 @@ pub(crate) const ANSWER_CAPACITY: usize = 8192;
 pub(crate) enum Event {
     /// For the replica as it is.
     Input(Input),
-    /// A message of the next height, not checked yet.
-    Early { from: NodeId, message: Box<Message> },
     /// Somebody is at a lower height.
     Behind { from: NodeId, height: Height },
     /// Blocks are durable up to here.
@@ -66,6 +65,8 @@ pub(crate) struct DriverParts {
     pub(crate) answers: mpsc::Sender<Event>,
     /// The height in flight and its validators, for the gate.
     pub(crate) current: watch::Sender<Current>,
+    /// Where messages of the next height wait for it.
+    pub(crate) gate: Gate,
     pub(crate) watcher: Watcher,
     /// Hints about heights that others have decided.
     pub(crate) sync: mpsc::Sender<quorate_sync::Input>,
@@ -78,7 +79,6 @@ pub(crate) struct DriverParts {
 pub(crate) struct Driver {
     pub(super) replica: Replica,
     pub(super) timers: Timers<Timer>,
-    pub(super) early: Early,
     pub(super) skew: ClockSkew,
     /// Whether something happened since the state was shown.
     unshown: bool,
@@ -111,7 +111,6 @@ impl Driver {
                 let driver = Self {
                     replica: Replica::new(config, head, recovered),
                     timers: Timers::new(),
-                    early: Early::default(),
                     skew: ClockSkew::default(),
                     unshown: true,
                     parts,
@@ -155,7 +154,6 @@ impl Driver {
                     self.look_for_work();
                 }
             }
-            Event::Early { from, message } => self.take_early(from, *message),
             Event::Behind { from, height } => self.feed(Input::Behind { height, from }),
             Event::Committed { height } => {
                 self.parts.desk.release(height);
@@ -170,16 +168,6 @@ impl Driver {
     fn look_for_work(&mut self) {
         let work = self.parts.bodies.has_work();
         self.feed(Input::Work(work));
-    }
-
-    /// By now the height may have begun.
-    fn take_early(&mut self, from: NodeId, message: Message) {
-        let next = self.replica.height().next();
-        if message.height() == next {
-            self.early.hold(next, from, message);
-        } else if message.height() < next {
-            self.verify_and_feed(from, message);
-        }
     }
 
     fn note_clock(&mut self, input: &Input) {
@@ -199,7 +187,6 @@ impl Driver {
         }
         let mut inputs = std::collections::VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let height = self.replica.height();
             let effects = self.replica.step(input);
             self.parts.watcher.on_step(self.replica.notes(), self.replica.phase());
             for effect in effects {
@@ -212,37 +199,16 @@ impl Driver {
                     }
                 }
             }
-            if self.replica.height() != height {
-                let waiting = self.take_waiting().into_iter();
-                inputs.extend(waiting.map(|(from, message)| Input::Message { message, from }));
-            }
         }
         self.unshown = true;
         self.publish();
     }
 
-    fn verify_and_feed(&mut self, from: NodeId, message: Message) {
-        match self.parts.desk.verify(message, self.replica.validators()) {
-            Ok(message) => self.feed(Input::Message { message, from }),
-            Err(error) => tracing::debug!(%from, %error, "dropped a message that does not verify"),
-        }
-    }
-
-    /// The messages of the height that begins, which others sent before.
-    pub(super) fn take_waiting(&mut self) -> Vec<(NodeId, Verified<Message>)> {
-        let waiting = self.early.take(self.replica.height());
-        let set = self.replica.validators().clone();
-        let verified = waiting.into_iter().filter_map(|(from, message)| {
-            let message = self.parts.desk.verify(message, &set).ok()?;
-            Some((from, message))
-        });
-        verified.collect()
-    }
-
     /// For the gate: at once.
     fn publish(&mut self) {
-        let before = self.tell_height();
-        if let Some(before) = before.filter(|before| before.validators != *self.replica.validators()) {
+        let Some(before) = self.tell_height() else { return };
+        self.parts.gate.begin();
+        if before.validators != *self.replica.validators() {
             let current = self.parts.current.borrow().clone();
             let view = self.replica.snapshot();
             self.on_new_set(&before.validators, &current, &view);

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use quorate_consensus::{GuardError, SignGuard, Unsigned, VoteBatch};
 use quorate_proto::LogRecord;
 use quorate_types::{
-    Domain, Ed25519, Height, Message, Reject, Signable, Signed, SignedViewChange, Signer, SignerError,
-    Status, ValidatorSet, Verified, VerifyContext, VerifyError,
+    Domain, Height, Message, Reject, Signable, Signed, SignedViewChange, Signer, SignerError, Status,
 };
 use quorate_vote_log::{VoteLog, VoteLogError};
 
@@ -82,14 +81,5 @@ impl SigningDesk {
     pub(crate) fn release(&mut self, durable: Height) {
         self.guard.release(durable);
         self.log.release(durable);
-    }
-
-    /// Checks a message against the validators of its height.
-    pub(crate) fn verify(
-        &self,
-        message: Message,
-        set: &ValidatorSet,
-    ) -> Result<Verified<Message>, VerifyError> {
-        message.verify(VerifyContext { domain: &self.domain, set, verifier: &Ed25519 })
     }
 }

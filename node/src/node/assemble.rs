@@ -31,6 +31,7 @@ use crate::{
     },
     gate::Gate,
     ingress::{Ingress, Recovery, SUBMISSION_CAPACITY},
+    labels::Labels,
     metrics, ops, peering,
     serve::Library,
     status::Monitor,
@@ -156,12 +157,14 @@ impl Shared {
         }
     }
 
-    fn sorter(&self, watches: &Watches) -> Sorter {
-        let conduct = Conduct::new(self.network.clone());
-        let gate = Gate::new(self.domain, conduct.clone(), watches.current.1.clone(), self.events.clone());
+    fn gate(&self, conduct: &Conduct, watches: &Watches) -> Gate {
+        Gate::new(self.domain, conduct.clone(), watches.current.1.clone(), self.events.clone())
+    }
+
+    fn sorter(&self, gate: Gate, conduct: &Conduct) -> Sorter {
         Sorter {
             gate,
-            conduct,
+            conduct: conduct.clone(),
             ingress: self.ingress(),
             library: Library {
                 store: self.store.clone(),
@@ -177,6 +180,7 @@ impl Shared {
         &self,
         start: &Head,
         chain: ChainHandle,
+        conduct: Conduct,
         progress: watch::Sender<Option<SyncRange>>,
     ) -> SyncTask {
         let checks = SyncConfig { domain: self.domain, verifier: Arc::new(Ed25519) };
@@ -189,11 +193,12 @@ impl Shared {
             replica: self.answers.clone(),
             progress,
             alarms: self.alarms.clone(),
+            conduct,
             stop: self.stop.clone(),
         }
     }
 
-    fn monitor(&self, config: &NodeConfig, watches: &Watches) -> Monitor {
+    fn monitor(&self, config: &NodeConfig, labels: Labels, watches: &Watches) -> Monitor {
         Monitor {
             me: self.me,
             store: self.store.clone(),
@@ -204,6 +209,7 @@ impl Shared {
             syncing: watches.progress.1.clone(),
             alarms: self.alarms.clone(),
             min_free_bytes: config.storage.min_free_bytes,
+            labels,
             status: watches.status.0.clone(),
             replica: self.events.clone(),
         }
@@ -239,6 +245,7 @@ impl Shared {
         desk: SigningDesk,
         chain: ChainHandle,
         watcher: Watcher,
+        gate: Gate,
         watches: &Watches,
     ) -> DriverParts {
         let runtime = tokio::runtime::Handle::current();
@@ -260,6 +267,7 @@ impl Shared {
             store: self.store.clone(),
             answers: self.answers.clone(),
             current: watches.current.0.clone(),
+            gate,
             watcher,
             sync: self.sync.clone(),
             stop: self.stop.clone(),
@@ -312,23 +320,30 @@ impl Node {
         let (chain, chain_thread) =
             chain::spawn(shared.chain_parts(hello_sender), stop.vital("chain thread"))?;
         let watches = Watches::new(&start);
+        let labels = Labels::default();
+        let conduct = Conduct::new(network.clone(), watches.current.1.clone(), labels.clone());
+        let gate = shared.gate(&conduct, &watches);
         let token = stop.token();
         let rpc = RpcServer::new(shared.backend(&watches), limits(&config))?;
         let mut tasks = vec![
-            spawn_vital(&stop, "network reader", shared.sorter(&watches).run(network_events, token.clone())),
+            spawn_vital(
+                &stop,
+                "network reader",
+                shared.sorter(gate.clone(), &conduct).run(network_events, token.clone()),
+            ),
             spawn_vital(
                 &stop,
                 "transaction ingress",
                 shared.ingress().run(queues.submissions, token.clone()),
             ),
-            spawn_vital(&stop, "monitor", shared.monitor(&config, &watches).run(token.clone())),
+            spawn_vital(&stop, "monitor", shared.monitor(&config, labels, &watches).run(token.clone())),
             tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),
         ];
-        let sync = shared.sync_task(&start, chain.clone(), watches.progress.0.clone());
+        let sync = shared.sync_task(&start, chain.clone(), conduct, watches.progress.0.clone());
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));
         let watcher = shared.watcher(&config, &watches);
         let desk = SigningDesk::new(disk.key, disk.domain, disk.log);
-        let parts = shared.driver_parts(desk, chain, watcher, &watches);
+        let parts = shared.driver_parts(desk, chain, watcher, gate, &watches);
         let settings = ReplicaConfig::new(shared.me, &disk.chain);
         let driver = Driver::start(
             settings,

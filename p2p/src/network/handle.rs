@@ -176,13 +176,12 @@ impl NetworkHandle {
         self.0.commands.send(Command::Recheck).await.map_err(|_| NetworkError::Stopped)
     }
 
-    /// Drops a peer, which is told why, and greets it no more for a while. It may be dropped a moment later when the network
-    /// is busy: then it gives reason for it again.
-    pub fn part(&self, node: NodeId, reason: impl Into<String>, pause: Duration) {
+    /// Drops a peer, which is told why, and greets it no more for a while. `false` when the network is too busy to take
+    /// that now: then the peer stays, and gives reason for it again.
+    #[must_use]
+    pub fn part(&self, node: NodeId, reason: impl Into<String>, pause: Duration) -> bool {
         let command = Command::Part { node, reason: reason.into(), until: Instant::now() + pause };
-        if self.0.commands.try_send(command).is_err() {
-            tracing::debug!(peer = %node, "could not part with a peer now");
-        }
+        self.0.commands.try_send(command).is_ok()
     }
 
     /// Closes all connections and waits until that is done.

@@ -126,7 +126,7 @@ async fn flood_a_peer_that_was_parted_with_comes_back_later() {
     connect(&mut a, &mut b).await;
     assert_eq!(a.network.name_of(&b.id()).as_deref(), Some("node2"));
 
-    a.network.part(b.id(), "a hundred invalid frames", std::time::Duration::from_secs(2));
+    assert!(a.network.part(b.id(), "a hundred invalid frames", std::time::Duration::from_secs(2)));
     a.disconnected(b.id()).await;
     b.refused("a hundred invalid frames").await;
     b.refused("parted with you for what you sent").await;

@@ -1,4 +1,4 @@
-//! The end: nothing is broken any more, the chain goes on, and every block of every node is read again.
+//! The end: nothing is broken any more, the chain goes on, and every block and proof of every node is read again.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use super::{
     expect::READINESS,
     load::sink,
     runner::{Run, Summary},
-    watch::{block_at, client},
+    watch::{PATIENCE, block_at, client},
 };
+use crate::cluster::accused;
 
 /// Once the faults have ended, a block comes within this time: a dial that failed is tried again after 15 s at most, and
 /// a timer that has grown while the network was bad runs out.
 const PROGRESS: Duration = Duration::from_secs(30);
-/// How often a block that is read again is asked for: a busy node may not answer in time once.
-const TRIES: usize = 3;
+/// How often a block or proof that is read at the end is asked for: a busy node may not answer in time once.
+const TRIES: u32 = 3;
 
 impl Run<'_> {
     /// Ends all faults and waits until every node is well, the clients have what they wait for, and all heads are the same.
@@ -48,6 +49,7 @@ impl Run<'_> {
         let head = self.book.borrow().height();
         for node in 0..self.scenario.nodes() {
             self.read_again(node, head).await;
+            self.read_evidence(node).await?;
             self.check_balance(node).await?;
             self.check_log(node)?;
         }
@@ -78,6 +80,22 @@ impl Run<'_> {
                 Ok(None) | Err(_) => record.vanish(name, height),
             });
         }
+    }
+
+    /// Nobody lies in a scenario: whoever signed two things that exclude each other has forgotten the first.
+    async fn read_evidence(&self, node: usize) -> Result<(), Violation> {
+        let (cluster, name) = (&self.processes.cluster, self.processes.cluster.name(node));
+        let client = client(cluster, node);
+        for _ in 0..TRIES {
+            if let Ok(liars) = accused(&client).await {
+                self.book.send_modify(|record| record.accuse(name, &liars));
+                return Ok(());
+            }
+        }
+        Err(Violation::Late {
+            what: format!("an answer of {name} to quorate_evidence"),
+            within: PATIENCE * TRIES,
+        })
     }
 
     /// The state says what the blocks say: each transfer was of 1.

@@ -11,7 +11,8 @@
 //!
 //! What the [`Record`] refuses, at any moment: two hashes at one height, a transaction in two blocks, a transaction
 //! that nobody sent. What the audit asks at the end: every block that was ever seen is on every node, every
-//! transaction that a client waits for gets in, the balances fit, and no node has ended by itself.
+//! transaction that a client waits for gets in, the balances fit, no node has ended by itself, and no node has a proof that
+//! a validator contradicted itself.
 //!
 //! Nothing here sleeps to let something happen: steps wait on conditions with a bound, or measure a stretch of time.
 
@@ -71,6 +72,14 @@ pub enum Violation {
         hash: String,
         /// Its height.
         height: u64,
+    },
+    /// A validator that signed two things that exclude each other: none of a scenario's nodes lies.
+    #[error("{node} has proof that {validator} signed two things that exclude each other")]
+    Equivocation {
+        /// Who has the proof.
+        node: String,
+        /// Whose signatures they are.
+        validator: String,
     },
     /// A block that was shown once is not there any more.
     #[error("block {height} was seen, and {node} does not have it at the end")]

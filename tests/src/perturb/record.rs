@@ -79,6 +79,13 @@ impl Record {
         self.violations.insert(Violation::Vanished { height, node: node.to_owned() });
     }
 
+    /// A node holds proofs against these validators.
+    pub fn accuse(&mut self, node: &str, validators: &[String]) {
+        let found = validators.iter().cloned();
+        let found = found.map(|validator| Violation::Equivocation { node: node.to_owned(), validator });
+        self.violations.extend(found);
+    }
+
     /// The highest block that was seen.
     #[must_use]
     pub fn height(&self) -> u64 {
@@ -168,6 +175,21 @@ mod tests {
         assert!(matches!(within_one[..], [Violation::Twice { first: 1, second: 1, .. }]), "{within_one:?}");
         let unsent = refused(&[("a", block(1, 1, &[99]))]);
         assert!(matches!(unsent[..], [Violation::Unsent { height: 1, .. }]), "{unsent:?}");
+    }
+
+    #[test]
+    fn a_proof_of_two_signatures_is_a_violation_of_whoever_gave_them() {
+        let mut record = Record::default();
+        record.accuse("node1", &[]);
+        assert!(record.violations().is_empty(), "no proof, no liar");
+        let liar = "0xab".to_owned();
+        record.accuse("node2", &[liar.clone(), liar.clone()]);
+        let expected = Violation::Equivocation { node: "node2".to_owned(), validator: liar };
+        assert_eq!(record.violations().iter().collect::<Vec<_>>(), [&expected]);
+        assert_eq!(
+            expected.to_string(),
+            "node2 has proof that 0xab signed two things that exclude each other"
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{Block, LOOK, Record};
 use crate::cluster::Cluster;
 
 /// A node that is stopped or gone is not waited for any longer.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a node that does not answer is left alone.
 const REST: Duration = Duration::from_millis(100);
 

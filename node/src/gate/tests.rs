@@ -1,0 +1,190 @@
+//! A gate with a real network behind it, in which this node is alone.
+
+use quorate_p2p::{
+    Network, NetworkConfig, NetworkHandle, NetworkLimits,
+    cert::{
+        AGENCY_VALIDITY, CHAIN_CA_VALIDITY, NODE_VALIDITY, Validity, issue_agency, issue_chain_ca, issue_node,
+    },
+};
+use quorate_proto::{Hello, PROTOCOL_VERSION, encode_message};
+use quorate_types::{Height, NodeKey, Phase, Signable, Validator, View, Vote};
+
+use super::*;
+use crate::labels::Labels;
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+const DOMAIN: Domain = Domain { chain_id: 20200, genesis_hash: B256::repeat_byte(9) };
+
+fn key(seed: u8) -> NodeKey {
+    NodeKey::from_seed([seed; 32])
+}
+
+async fn network() -> NetworkHandle {
+    let ca = issue_chain_ca("chain", Validity::from_now(CHAIN_CA_VALIDITY)).expect("a CA");
+    let agency = issue_agency(&ca, "agency", Validity::from_now(AGENCY_VALIDITY)).expect("an agency");
+    let issued = issue_node(&agency, key(99).id(), "node", Validity::from_now(NODE_VALIDITY));
+    let hello = Hello {
+        protocol_version: PROTOCOL_VERSION,
+        chain_id: DOMAIN.chain_id,
+        genesis_hash: DOMAIN.genesis_hash,
+        height: Height::ZERO,
+        head_hash: DOMAIN.genesis_hash,
+        agent: "test/1".to_owned(),
+    };
+    let started = Network::start(NetworkConfig {
+        key: key(99),
+        certificates: issued.expect("a certificate").chain,
+        ca: ca.certificate().clone(),
+        crls: vec![],
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        peers: vec![],
+        validators: Default::default(),
+        hello: watch::channel(hello).1,
+        limits: NetworkLimits::default(),
+    });
+    started.await.expect("it starts").0
+}
+
+/// Validators 1 to 4 at height 1.
+struct Rig {
+    gate: Gate,
+    current: watch::Sender<Current>,
+    events: mpsc::Receiver<Event>,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let set = ValidatorSet::new((1..=4).map(|seed| Validator::new(key(seed).id(), 1))).expect("a set");
+        let (current, seen) = watch::channel(Current { height: Height(1), validators: Arc::new(set) });
+        let (sender, events) = mpsc::channel(64);
+        let conduct = Conduct::new(network().await, seen.clone(), Labels::default());
+        Self { gate: Gate::new(DOMAIN, conduct, seen, sender), current, events }
+    }
+
+    fn tell(&self, from: u8, message: &Message) -> Option<Event> {
+        self.gate.check(key(from).id(), encode_message(message))
+    }
+
+    fn begin(&self, height: u64) {
+        self.current.send_modify(|current| current.height = Height(height));
+        self.gate.begin();
+    }
+
+    /// Useful, useless and invalid frames of a neighbour.
+    fn counted(&self, from: u8) -> [u32; 3] {
+        self.gate.conduct.counted(&key(from).id())
+    }
+
+    async fn until_counted(&self, from: u8, counts: [u32; 3]) {
+        let reached = async {
+            while self.counted(from) != counts {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, reached).await;
+        in_time.unwrap_or_else(|_| panic!("{:?} is not {counts:?}", self.counted(from)));
+    }
+}
+
+fn sign<S: Signable>(signer: u8, statement: S) -> Signed<S> {
+    Signed::sign(statement, &DOMAIN, &key(signer)).expect("a key in memory signs")
+}
+
+fn vote(signer: u8, height: u64) -> Message {
+    let vote = Vote {
+        phase: Phase::Prevote,
+        height: Height(height),
+        view: View(0),
+        block_hash: B256::repeat_byte(7),
+    };
+    Message::Vote(sign(signer, vote))
+}
+
+/// Signed for one height, and sent for another: no signature of that.
+fn forged_vote(signer: u8, height: u64) -> Message {
+    let Message::Vote(mut vote) = vote(signer, height + 1) else { unreachable!("a vote") };
+    vote.statement.height = Height(height);
+    Message::Vote(vote)
+}
+
+fn status(signer: u8, clock_ms: u64) -> Message {
+    let status =
+        Status { height: Height(1), view: View(0), head_hash: B256::ZERO, clock_ms, in_view_change: false };
+    Message::Status(sign(signer, status))
+}
+
+fn is_message_from(event: Option<Event>, neighbour: u8) -> bool {
+    matches!(event, Some(Event::Input(Input::Message { from, .. })) if from == key(neighbour).id())
+}
+
+/// faults.md, flood: given forged and true messages of the next height, when that begins, then only the true ones go on, and
+/// each is counted for its sender.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_early_forgeries_is_counted_when_their_height_begins() {
+    let mut rig = Rig::new().await;
+    assert!((1..=3).all(|signer| rig.tell(9, &forged_vote(signer, 2)).is_none()), "it waits");
+    assert!(rig.tell(3, &vote(4, 2)).is_none(), "it waits");
+    assert_eq!((rig.counted(9), rig.counted(3)), ([0; 3], [0; 3]), "nobody knows yet");
+
+    rig.begin(2);
+    let event = tokio::time::timeout(PATIENCE, rig.events.recv()).await.expect("it comes");
+    assert!(is_message_from(event, 3));
+    rig.until_counted(9, [0, 0, 3]).await;
+    rig.until_counted(3, [1, 0, 0]).await;
+    assert!(rig.events.try_recv().is_err(), "no forgery reaches the replica");
+}
+
+/// A height that began and ended meanwhile has other validators: nothing is checked against the present ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_height_that_is_over_is_forgotten() {
+    let mut rig = Rig::new().await;
+    assert!(rig.tell(9, &forged_vote(1, 2)).is_none());
+    rig.begin(3);
+    assert!(rig.tell(3, &vote(4, 4)).is_none());
+    rig.begin(4);
+    let event = tokio::time::timeout(PATIENCE, rig.events.recv()).await.expect("it comes");
+    assert!(is_message_from(event, 3));
+    assert_eq!(rig.counted(9), [0; 3]);
+}
+
+/// faults.md, flood: a share of what waits is each neighbour's, and the rest is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_early_messages_comes_to_nothing() {
+    let rig = Rig::new().await;
+    assert!((0..2).all(|_| rig.tell(9, &vote(1, 2)).is_none()));
+    assert_eq!(rig.counted(9), [0, 1, 0], "the second copy has no place");
+}
+
+/// faults.md, flood: keys cost nothing; given a status for each of many fresh ones, then none is even checked.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_statuses_under_fresh_keys_is_refused_unchecked() {
+    let rig = Rig::new().await;
+    assert!((10..60).all(|signer| rig.tell(9, &status(signer, 1)).is_none()));
+    assert_eq!(rig.counted(9), [0, 50, 0]);
+    assert!(is_message_from(rig.tell(9, &status(9, 1)), 9), "a guest speaks for itself");
+    assert!(rig.tell(9, &status(9, 2)).is_none(), "now and then");
+}
+
+/// faults.md, flood: given statuses of a validator that somebody has recorded, when they are sent again, then they count as
+/// late, without a look at their signatures.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_recorded_statuses_is_late() {
+    let rig = Rig::new().await;
+    assert!(is_message_from(rig.tell(2, &status(1, 100)), 2));
+    assert!((1..=100).all(|clock| rig.tell(9, &status(1, clock)).is_none()));
+    let Message::Status(mut forged) = status(1, 200) else { unreachable!("a status") };
+    forged.statement.clock_ms = 100;
+    assert!(rig.tell(9, &Message::Status(forged)).is_none());
+    assert_eq!(rig.counted(9), [0, 101, 0]);
+    assert!(is_message_from(rig.tell(9, &status(1, 101)), 9), "a newer one is news from anyone");
+}
+
+/// The others have to hear of a validator whose clock was set back, or it gets no help to come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validator_whose_clock_was_set_back_is_still_heard() {
+    let rig = Rig::new().await;
+    assert!(is_message_from(rig.tell(1, &status(1, 100)), 1));
+    assert!(is_message_from(rig.tell(1, &status(1, 50)), 1));
+    assert!(rig.tell(1, &status(1, 51)).is_none(), "at a bounded rate");
+}
