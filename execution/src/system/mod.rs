@@ -27,7 +27,7 @@ mod nodes;
 mod refusal;
 
 use abi::IConsensus::{self, IConsensusCalls};
-use alloy_sol_types::{Revert, SolCall as _, SolError as _, SolEvent as _, SolInterface as _};
+use alloy_sol_types::{SolCall as _, SolEvent as _, SolInterface as _};
 use quorate_types::{
     ADMINISTRATOR_SLOT, Address, B256, Bytes, Log, U256, VALIDATORS_ADDRESS, Validator, ValidatorSetError,
     hex, read_record_count, read_records, validator_slots,
@@ -99,8 +99,9 @@ impl From<Refusal> for Ended {
 }
 
 impl From<ValidatorSetError> for Ended {
-    fn from(error: ValidatorSetError) -> Self {
-        Self::Refused(error.into())
+    /// Without its words: those of another crate are no part of consensus.
+    fn from(_: ValidatorSetError) -> Self {
+        Self::Refused(Refusal::State)
     }
 }
 
@@ -202,9 +203,7 @@ impl<CTX: ContextTr> Call<'_, CTX> {
         let mut gas = self.gas;
         let (result, output) = match outcome {
             Ok(output) => (InstructionResult::Return, output),
-            Err(Ended::Refused(why)) => {
-                (InstructionResult::Revert, Revert::from(why.to_string()).abi_encode().into())
-            }
+            Err(Ended::Refused(why)) => (InstructionResult::Revert, why.output()),
             Err(Ended::OutOfGas) => (InstructionResult::PrecompileOOG, Bytes::new()),
             Err(Ended::Static) => (InstructionResult::StateChangeDuringStaticCall, Bytes::new()),
             Err(Ended::Fault(what)) => return Err(what),
@@ -221,7 +220,7 @@ fn decode(data: &[u8]) -> Result<IConsensusCalls, Refusal> {
     if !selector.is_some_and(|it| IConsensusCalls::valid_selector(*it)) {
         return Err(Refusal::Method(hex::encode_prefixed(&data[..data.len().min(4)])));
     }
-    IConsensusCalls::abi_decode_validate(data).map_err(|error| Refusal::Arguments(error.to_string()))
+    IConsensusCalls::abi_decode_validate(data).map_err(|_| Refusal::Arguments)
 }
 
 fn node(it: Validator) -> IConsensus::Node {
