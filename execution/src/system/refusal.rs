@@ -6,11 +6,17 @@
 use alloy_sol_types::{Revert, SolError as _};
 use quorate_types::{Address, Bytes, MAX_TOTAL_WEIGHT, MAX_VALIDATORS, NodeId, U256};
 
+use super::MAX_INPUT_BYTES;
+
 /// Why a call of the contract changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("no method of the consensus contract has the selector {0}: check the ABI")]
     Method(String),
+    #[error(
+        "the input is longer than {MAX_INPUT_BYTES} bytes, which no call of the consensus contract is: check the ABI"
+    )]
+    TooLong,
     #[error("the arguments cannot be decoded: check the ABI")]
     Arguments,
     #[error("the consensus contract acts at its own address alone: use call, not delegatecall or callcode")]
@@ -66,6 +72,10 @@ mod tests {
             (
                 Refusal::Method("0xdeadbeef".to_owned()),
                 "no method of the consensus contract has the selector 0xdeadbeef: check the ABI",
+            ),
+            (
+                Refusal::TooLong,
+                "the input is longer than 1024 bytes, which no call of the consensus contract is: check the ABI",
             ),
             (Refusal::Arguments, "the arguments cannot be decoded: check the ABI"),
             (
@@ -130,22 +140,23 @@ mod tests {
     const fn place(refusal: &Refusal) -> usize {
         match refusal {
             Refusal::Method(_) => 0,
-            Refusal::Arguments => 1,
-            Refusal::Misuse => 2,
-            Refusal::Value => 3,
-            Refusal::NoAdministrator => 4,
-            Refusal::NotAdministrator { .. } => 5,
-            Refusal::Id(_) => 6,
-            Refusal::UnsoundKey(_) => 7,
-            Refusal::AlreadyValidator { .. } => 8,
-            Refusal::AlreadyObserver(_) => 9,
-            Refusal::Unknown(_) => 10,
-            Refusal::NoValidator(_) => 11,
-            Refusal::NoWeight => 12,
-            Refusal::TooHeavy { .. } => 13,
-            Refusal::LastValidator(_) => 14,
-            Refusal::Full => 15,
-            Refusal::State => 16,
+            Refusal::TooLong => 1,
+            Refusal::Arguments => 2,
+            Refusal::Misuse => 3,
+            Refusal::Value => 4,
+            Refusal::NoAdministrator => 5,
+            Refusal::NotAdministrator { .. } => 6,
+            Refusal::Id(_) => 7,
+            Refusal::UnsoundKey(_) => 8,
+            Refusal::AlreadyValidator { .. } => 9,
+            Refusal::AlreadyObserver(_) => 10,
+            Refusal::Unknown(_) => 11,
+            Refusal::NoValidator(_) => 12,
+            Refusal::NoWeight => 13,
+            Refusal::TooHeavy { .. } => 14,
+            Refusal::LastValidator(_) => 15,
+            Refusal::Full => 16,
+            Refusal::State => 17,
         }
     }
 
