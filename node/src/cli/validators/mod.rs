@@ -108,27 +108,32 @@ fn apply(args: &ChangeArgs, change: Change, format: Format) -> eyre::Result<()> 
         let prepared = transaction::prepare(&client, &signer, change.call(&args.id)).await?;
         let (before, after) = (picture.standing()?, picture.after(change, args.id)?);
         eprintln!("now:   {before}\nafter: {after}");
-        check(&picture, &after, args)?;
+        if needs_start(change, picture.hears(&args.id)) {
+            eprintln!(
+                "warning: {} does not hear node 0x{}: it counts as down until it is started",
+                args.node.rpc, args.id
+            );
+        }
+        check(&after, args.force)?;
         let done = transaction::send(&client, &signer, prepared).await?;
         print(&done, &before, &after, format)
     })?
 }
 
+/// Whether a node would be waited for: one that loses its vote, or is forgotten, may as well be down.
+const fn needs_start(change: Change, is_heard: bool) -> bool {
+    change.weight() > 0 && !is_heard
+}
+
 /// Refuses what would stop the chain at the next height (faults.md, offline-candidate: Besu #8425, Edge #637).
-fn check(picture: &Picture, after: &Standing, args: &ChangeArgs) -> Result<(), Failure> {
-    if !picture.hears(&args.id) {
-        eprintln!(
-            "warning: {} does not hear node 0x{}: if it votes, it counts as down until it is started",
-            args.node.rpc, args.id
-        );
-    }
+fn check(after: &Standing, force: bool) -> Result<(), Failure> {
     if after.can_decide() {
         return Ok(());
     }
     let Standing { heard, quorum, .. } = after;
     let what =
         format!("the validators heard from would weigh {heard}, and {quorum} decide: no block would follow");
-    if args.force {
+    if force {
         eprintln!("warning: {what}");
         return Ok(());
     }
@@ -160,4 +165,16 @@ fn print(done: &transaction::Done, before: &Standing, after: &Standing, format: 
         )),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_gets_a_vote_has_to_be_up() {
+        assert!(needs_start(Change::Vote(1), false) && needs_start(Change::Reweigh(2), false));
+        assert!(!needs_start(Change::Vote(1), true));
+        assert!(!needs_start(Change::Remove, false) && !needs_start(Change::Observe, false));
+    }
 }

@@ -40,7 +40,8 @@ impl Change {
         encoded.into()
     }
 
-    const fn weight(self) -> u64 {
+    /// The node's weight after it; 0: it has no vote.
+    pub(super) const fn weight(self) -> u64 {
         match self {
             Self::Vote(weight) | Self::Reweigh(weight) => weight,
             Self::Observe | Self::Remove => 0,
