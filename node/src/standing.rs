@@ -31,6 +31,8 @@ pub(crate) struct Standing {
     pub(crate) heard: u64,
     /// Those not heard from.
     pub(crate) silent: Vec<NodeId>,
+    /// What the set does not tolerate, whoever is heard; see [`ValidatorSet::weakness`].
+    pub(crate) weakness: Option<String>,
 }
 
 impl Standing {
@@ -44,6 +46,7 @@ impl Standing {
             quorum: set.quorum(),
             heard: heard.iter().map(|it| it.weight).sum(),
             silent: silent.iter().map(|it| it.key).collect(),
+            weakness: set.weakness(),
         }
     }
 
@@ -55,7 +58,7 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { validators, total_weight, max_faulty, quorum, heard, silent } = self;
+        let Self { validators, total_weight, max_faulty, quorum, heard, silent, weakness: _ } = self;
         let may_be_down = total_weight - quorum;
         write!(
             f,

@@ -28,7 +28,7 @@ impl Driver {
                 "the validators heard from cannot decide a block: start the silent ones, the chain waits for them"
             );
         }
-        if let Some(weakness) = set.weakness() {
+        if let Some(weakness) = standing.weakness {
             tracing::warn!(%height, "{weakness}");
         }
     }

@@ -93,7 +93,11 @@ fn list(client: &Client, format: Format) -> eyre::Result<()> {
                 ]);
             }
             output::print(table);
-            output::print(format_args!("\n{}", picture.standing()?));
+            let standing = picture.standing()?;
+            output::print(format_args!("\n{standing}"));
+            if let Some(weakness) = &standing.weakness {
+                output::print(weakness);
+            }
             output::print(format_args!("administrator {}", picture.administrator_text()));
         }
     }
@@ -108,6 +112,9 @@ fn apply(args: &ChangeArgs, change: Change, format: Format) -> eyre::Result<()> 
         let prepared = transaction::prepare(&client, &signer, change.call(&args.id)).await?;
         let (before, after) = (picture.standing()?, picture.after(change, args.id)?);
         eprintln!("now:   {before}\nafter: {after}");
+        if let Some(weakness) = &after.weakness {
+            eprintln!("       {weakness}");
+        }
         if needs_start(change, picture.hears(&args.id)) {
             eprintln!(
                 "warning: {} does not hear node 0x{}: it counts as down until it is started",
