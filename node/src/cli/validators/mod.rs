@@ -60,6 +60,9 @@ pub(super) struct ChangeArgs {
     /// A file with the administrator's private key in hex.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// What the leader earns for each gas, in wei, 0 allowed; what the node suggests when this is left out.
+    #[arg(long, value_name = "WEI")]
+    tip: Option<u64>,
     /// Send it although those heard from could not decide a block afterwards.
     #[arg(long)]
     force: bool,
@@ -109,7 +112,7 @@ fn apply(args: &ChangeArgs, change: Change, format: Format) -> eyre::Result<()> 
     let client = args.node.client()?;
     block_on(async {
         let picture = Picture::take(&client).await?;
-        let prepared = transaction::prepare(&client, &signer, change.call(&args.id)).await?;
+        let prepared = transaction::prepare(&client, &signer, change.call(&args.id), args.tip).await?;
         let (before, after) = (picture.standing()?, picture.after(change, args.id)?);
         eprintln!("now:   {before}\nafter: {after}");
         if let Some(weakness) = &after.weakness {
