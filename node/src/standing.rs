@@ -2,8 +2,18 @@
 
 use std::fmt;
 
-use quorate_types::{NodeId, Validator, ValidatorSet};
+use quorate_types::{Height, NodeId, Validator, ValidatorSet};
 use serde::Serialize;
+
+/// A validator of whom nothing signed came for this long is not heard. It sends a status every second, so four are lost by
+/// then; the protocol's own silence (R18) is shorter, as it may be wrong about a leader at little cost.
+const HEARD_WITHIN_MS: u64 = 5_000;
+
+/// Whether a validator is heard, by the height in its last status and for how long nothing signed by it has come. The time
+/// alone does not tell: it begins at 0 when the node starts, also for those who never said anything.
+pub(crate) const fn is_heard(height: Option<Height>, silent_ms: u64) -> bool {
+    height.is_some() && silent_ms < HEARD_WITHIN_MS
+}
 
 /// Weights of one set, and how much of it is heard from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +31,8 @@ pub(crate) struct Standing {
     pub(crate) heard: u64,
     /// Those not heard from.
     pub(crate) silent: Vec<NodeId>,
+    /// What the set does not tolerate, whoever is heard; see [`ValidatorSet::weakness`].
+    pub(crate) weakness: Option<String>,
 }
 
 impl Standing {
@@ -34,6 +46,7 @@ impl Standing {
             quorum: set.quorum(),
             heard: heard.iter().map(|it| it.weight).sum(),
             silent: silent.iter().map(|it| it.key).collect(),
+            weakness: set.weakness(),
         }
     }
 
@@ -45,7 +58,7 @@ impl Standing {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { validators, total_weight, max_faulty, quorum, heard, silent } = self;
+        let Self { validators, total_weight, max_faulty, quorum, heard, silent, weakness: _ } = self;
         let may_be_down = total_weight - quorum;
         write!(
             f,
@@ -88,6 +101,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(&format!("silent: 0x{down}")), "{text}");
+    }
+
+    /// Given a node that has just started, when nobody has said anything yet, then nobody is heard.
+    #[test]
+    fn who_never_said_anything_is_not_heard() {
+        assert!(!is_heard(None, 0));
+        assert!(is_heard(Some(Height(7)), 0));
+        assert!(is_heard(Some(Height(7)), HEARD_WITHIN_MS - 1));
+        assert!(!is_heard(Some(Height(7)), HEARD_WITHIN_MS));
     }
 
     #[test]

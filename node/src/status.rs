@@ -22,6 +22,7 @@ use crate::{
     labels::Labels,
     metrics,
     over_quota::OverQuota,
+    standing,
     watch::{Alarms, OBSERVER},
 };
 
@@ -38,8 +39,6 @@ const MAX_LAG_BLOCKS: u64 = 16;
 const OVERDUE_MS: u64 = 3_000;
 /// How many at a time: a small share of a link, twice a second.
 const MAX_OFFERED: usize = 128;
-/// A validator whose status has come by any path within this time is there: each says it every second or two.
-const HEARD_WITHIN_MS: u64 = 5_000;
 
 /// What the status is made of.
 pub(crate) struct Monitor {
@@ -130,7 +129,7 @@ impl Monitor {
     /// most are not neighbours.
     fn reaches_quorum(&self, peers: &[PeerInfo], set: &ValidatorSet) -> bool {
         let consensus = self.consensus.borrow();
-        let is_heard = |it: &&ValidatorState| it.height.is_some() && it.last_seen_ms < HEARD_WITHIN_MS;
+        let is_heard = |it: &&ValidatorState| standing::is_heard(it.height, it.last_seen_ms);
         let heard = consensus.validators.iter().filter(is_heard).map(|it| &it.id);
         let linked = peers.iter().map(|peer| &peer.id);
         set.weight_of_all(linked.chain(heard).chain([&self.me])) >= set.quorum()

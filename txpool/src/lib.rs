@@ -18,7 +18,8 @@
 //! ```
 //! *Executable* means: by the chain's rules alone this transaction can follow the head, once those
 //! before it in its sender's queue have. A transaction whose fee cap is below the base fee keeps
-//! its place, and is not *ready*. No setting of one node decides what is work (protocol.md).
+//! its place, and is not *ready*. No setting of one node decides what is work (consensus/PROTOCOL.md,
+//! R14).
 //!
 //! ## When the pool is full
 //! The newcomer is put in, then transactions leave from the tails of queues until the bounds hold:

@@ -19,7 +19,9 @@ impl NodeId {
     /// a small-order key would let one signature stand for many messages.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| !key.is_weak() && key.to_bytes() == self.0)
+        // A key keeps the bytes that it was read from, and reading takes y modulo p: only its point, written anew, tells.
+        let is_canonical = |key: &VerifyingKey| key.to_edwards().compress().to_bytes() == self.0;
+        VerifyingKey::from_bytes(&self.0).is_ok_and(|key| !key.is_weak() && is_canonical(&key))
     }
 
     /// The first four bytes in hex, for log lines and tables.
@@ -234,6 +236,11 @@ mod tests {
         non_canonical[0] = 0xee;
         non_canonical[31] = 0x7f;
         assert!(!NodeId(non_canonical).is_sound());
+        // y = p + 3 encodes the point of y = 3, which is of full order: only the encoding is wrong.
+        let (mut three, mut three_again) = ([0; 32], non_canonical);
+        (three[0], three_again[0]) = (3, 0xf0);
+        assert!(NodeId(three).is_sound());
+        assert!(!NodeId(three_again).is_sound());
         assert!(NodeKey::from_seed([3; 32]).id().is_sound());
     }
 }

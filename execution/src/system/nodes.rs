@@ -4,7 +4,7 @@ use quorate_types::{Address, MAX_TOTAL_WEIGHT, MAX_VALIDATORS, NodeId, U256, Val
 
 use super::refusal::Refusal;
 
-/// As much of a wrong node id as a reason repeats: a caller may send megabytes.
+/// As much of a wrong node id as a reason repeats: a caller may send ten times as much.
 const SHOWN_ID_CHARS: usize = 80;
 
 /// What happened to one node.

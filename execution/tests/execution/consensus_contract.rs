@@ -202,6 +202,32 @@ fn refusals_say_what_why_and_what_to_do() {
     assert!(reason(&chain, me, remove(4)).contains("last validator"));
 }
 
+/// Given a sound call, when it is made longer up to the bound, then it works; when it is one byte longer, or a contract
+/// sends it in front of 1 MiB of memory, then it is refused for its length and costs what looking at it costs.
+#[test]
+fn input_beyond_the_bound_is_refused_unread() {
+    let (mut chain, mut alice) = administered();
+    let me = alice.address();
+    let padded = |bytes: usize| {
+        let mut data = remove(1).to_vec();
+        data.resize(bytes, 0);
+        data
+    };
+    assert_eq!(call(&chain, me, padded(1024)).status, CallStatus::Success);
+    let why = "the input is longer than 1024 bytes";
+    assert!(reason(&chain, me, padded(1025)).starts_with(why));
+    assert!(reason(&chain, me, padded(1 << 20)).starts_with(why));
+
+    // Sends its call data in front of 1 MiB of zeros, and returns what came back.
+    let code = hex!("36 5f 5f 37 5f 5f 62100000 5f 5f 611003 5a f1 50 3d 5f 5f 3e 3d 5f f3");
+    let contract = created(me, 0);
+    chain.run(&[alice.send(TxKind::Create, 0, 1_000_000, deployer(&code))]);
+    let request = CallRequest { to: Some(contract), data: remove(1), ..CallRequest::default() };
+    let outcome = chain.executor.call(&chain.head, &chain.state, &request).expect("it starts");
+    assert_eq!(outcome.status, CallStatus::Success, "{outcome:?}");
+    assert!(decode_revert(&outcome.output).expect("a reason").starts_with(why));
+}
+
 /// Without an administrator in genesis the zero address, which any call may claim to be, is none either.
 #[test]
 fn a_chain_without_an_administrator_keeps_its_set() {

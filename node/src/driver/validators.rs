@@ -1,16 +1,14 @@
 //! What follows from a change of the validator set besides the protocol: reserved places, gauges, and words to the
 //! operator.
 
-use std::time::Duration;
-
 use quorate_consensus::Snapshot;
 use quorate_types::{Height, NodeId, ValidatorSet};
 
 use super::{Current, Driver};
-use crate::{metrics, standing::Standing};
-
-/// A validator of whom nothing signed came for this long counts as silent, as for the protocol (R18).
-const SILENT_AFTER: Duration = Duration::from_secs(2);
+use crate::{
+    metrics,
+    standing::{Standing, is_heard},
+};
 
 impl Driver {
     /// `current` has other validators than the heights before it.
@@ -30,7 +28,7 @@ impl Driver {
                 "the validators heard from cannot decide a block: start the silent ones, the chain waits for them"
             );
         }
-        if let Some(weakness) = set.weakness() {
+        if let Some(weakness) = standing.weakness {
             tracing::warn!(%height, "{weakness}");
         }
     }
@@ -39,9 +37,9 @@ impl Driver {
     fn standing(&self, before: &ValidatorSet, set: &ValidatorSet, view: &Snapshot) -> Standing {
         let connected: Vec<NodeId> = self.parts.network.peers().into_iter().map(|peer| peer.id).collect();
         let me = self.parts.network.id();
-        let silence = |id: &NodeId| view.validators.iter().find(|it| it.id == *id).map(|it| it.silent_ms);
         Standing::of(set, |id| {
-            let spoke = silence(id).is_some_and(|ms| Duration::from_millis(ms) < SILENT_AFTER);
+            let known = view.validators.iter().find(|it| it.id == *id);
+            let spoke = known.is_some_and(|it| is_heard(it.height, it.silent_ms));
             *id == me || if before.contains(id) { spoke } else { connected.contains(id) }
         })
     }

@@ -2,9 +2,9 @@
 //! forget a liar.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, BufRead as _, Write as _},
-    path::PathBuf,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
 };
 
 use quorate_consensus::Evidence;
@@ -25,14 +25,16 @@ pub(crate) struct EvidenceFile {
 
 impl EvidenceFile {
     /// Takes back what was kept before. A line that is no proof (torn by a crash, say) is passed over.
-    pub(crate) fn open(data_dir: &std::path::Path, domain: Domain, record: ConsensusRecord) -> Self {
+    pub(crate) fn open(data_dir: &Path, domain: Domain, record: ConsensusRecord) -> Self {
         let path = data_dir.join(FILE);
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                let lines = io::BufReader::new(file).lines().map_while(Result::ok);
-                let known = lines.filter_map(|line| serde_json::from_str::<EvidenceRecord>(&line).ok());
+        match read_and_mend(&path) {
+            Ok(bytes) => {
+                let known = bytes.split(|byte| *byte == b'\n');
+                let known = known.filter_map(|line| serde_json::from_slice::<EvidenceRecord>(line).ok());
                 let kept = known.filter(|it| record.keep(it.clone())).count();
-                tracing::warn!(kept, file = %path.display(), "validators of this chain have signed contradictions");
+                if kept > 0 {
+                    tracing::warn!(kept, file = %path.display(), "validators of this chain have signed contradictions");
+                }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(%error, file = %path.display(), "cannot read the evidence"),
@@ -95,6 +97,15 @@ impl EvidenceFile {
     }
 }
 
+/// The file's bytes; a torn last line is ended first, or the next proof would be glued to it and lost as well.
+fn read_and_mend(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = fs::read(path)?;
+    if bytes.last().is_some_and(|last| *last != b'\n') {
+        OpenOptions::new().append(true).open(path)?.write_all(b"\n")?;
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use quorate_types::{B256, Ed25519, Height, NodeKey, Signature, Verifier as _, View, Vote};
@@ -133,12 +144,20 @@ mod tests {
         }
     }
 
+    /// Given a line that a crash has torn within a letter, when a proof is kept after it and the node started again, then
+    /// that proof is served.
     #[test]
     fn a_torn_line_costs_nothing_but_itself() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(FILE), "{\"timeMs\":1,\"kin").expect("written");
+        let key = NodeKey::from_seed([3; 32]);
+        std::fs::write(folder.path().join(FILE), b"\xc3\n{\"timeMs\":1,\"kin\xc3").expect("written");
+        let record = ConsensusRecord::default();
+        let file = EvidenceFile::open(folder.path(), DOMAIN, record.clone());
+        assert!(record.evidence().is_empty());
+        assert!(file.keep(&Evidence::Votes(vote(&key, 1), vote(&key, 2))).is_some());
+
         let record = ConsensusRecord::default();
         EvidenceFile::open(folder.path(), DOMAIN, record.clone());
-        assert!(record.evidence().is_empty());
+        assert_eq!(record.evidence().len(), 1);
     }
 }

@@ -60,6 +60,9 @@ pub(super) struct ChangeArgs {
     /// A file with the administrator's private key in hex.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
+    /// What the leader earns for each gas, in wei, 0 allowed; what the node suggests when this is left out.
+    #[arg(long, value_name = "WEI")]
+    tip: Option<u64>,
     /// Send it although those heard from could not decide a block afterwards.
     #[arg(long)]
     force: bool,
@@ -93,7 +96,11 @@ fn list(client: &Client, format: Format) -> eyre::Result<()> {
                 ]);
             }
             output::print(table);
-            output::print(format_args!("\n{}", picture.standing()?));
+            let standing = picture.standing()?;
+            output::print(format_args!("\n{standing}"));
+            if let Some(weakness) = &standing.weakness {
+                output::print(weakness);
+            }
             output::print(format_args!("administrator {}", picture.administrator_text()));
         }
     }
@@ -105,30 +112,38 @@ fn apply(args: &ChangeArgs, change: Change, format: Format) -> eyre::Result<()> 
     let client = args.node.client()?;
     block_on(async {
         let picture = Picture::take(&client).await?;
-        let prepared = transaction::prepare(&client, &signer, change.call(&args.id)).await?;
+        let prepared = transaction::prepare(&client, &signer, change.call(&args.id), args.tip).await?;
         let (before, after) = (picture.standing()?, picture.after(change, args.id)?);
         eprintln!("now:   {before}\nafter: {after}");
-        check(&picture, &after, args)?;
+        if let Some(weakness) = &after.weakness {
+            eprintln!("       {weakness}");
+        }
+        if needs_start(change, picture.hears(&args.id)) {
+            eprintln!(
+                "warning: {} does not hear node 0x{}: it counts as down until it is started",
+                args.node.rpc, args.id
+            );
+        }
+        check(&after, args.force)?;
         let done = transaction::send(&client, &signer, prepared).await?;
         print(&done, &before, &after, format)
     })?
 }
 
+/// Whether a node would be waited for: one that loses its vote, or is forgotten, may as well be down.
+const fn needs_start(change: Change, is_heard: bool) -> bool {
+    change.weight() > 0 && !is_heard
+}
+
 /// Refuses what would stop the chain at the next height (faults.md, offline-candidate: Besu #8425, Edge #637).
-fn check(picture: &Picture, after: &Standing, args: &ChangeArgs) -> Result<(), Failure> {
-    if !picture.hears(&args.id) {
-        eprintln!(
-            "warning: {} does not hear node 0x{}: if it votes, it counts as down until it is started",
-            args.node.rpc, args.id
-        );
-    }
+fn check(after: &Standing, force: bool) -> Result<(), Failure> {
     if after.can_decide() {
         return Ok(());
     }
     let Standing { heard, quorum, .. } = after;
     let what =
         format!("the validators heard from would weigh {heard}, and {quorum} decide: no block would follow");
-    if args.force {
+    if force {
         eprintln!("warning: {what}");
         return Ok(());
     }
@@ -160,4 +175,16 @@ fn print(done: &transaction::Done, before: &Standing, after: &Standing, format: 
         )),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_gets_a_vote_has_to_be_up() {
+        assert!(needs_start(Change::Vote(1), false) && needs_start(Change::Reweigh(2), false));
+        assert!(!needs_start(Change::Vote(1), true));
+        assert!(!needs_start(Change::Remove, false) && !needs_start(Change::Observe, false));
+    }
 }

@@ -5,17 +5,14 @@ use std::collections::BTreeSet;
 use alloy_sol_types::SolCall;
 use jsonrpsee::rpc_params;
 use quorate_execution::IConsensus;
-use quorate_types::{Address, Bytes, NodeId, U256, VALIDATORS_ADDRESS, Validator, ValidatorSet};
+use quorate_types::{Address, Bytes, Height, NodeId, U256, VALIDATORS_ADDRESS, Validator, ValidatorSet};
 use serde_json::{Value, json};
 
 use crate::{
     client::{Client, number},
     exit::{Exit, Failure},
-    standing::Standing,
+    standing::{Standing, is_heard},
 };
-
-/// A validator of whom nothing signed came for this long counts as silent; each says something every second.
-const HEARD_WITHIN_MS: u64 = 3_000;
 
 /// A change as the command line has it.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +40,8 @@ impl Change {
         encoded.into()
     }
 
-    const fn weight(self) -> u64 {
+    /// The node's weight after it; 0: it has no vote.
+    pub(super) const fn weight(self) -> u64 {
         match self {
             Self::Vote(weight) | Self::Reweigh(weight) => weight,
             Self::Observe | Self::Remove => 0,
@@ -75,13 +73,7 @@ impl Picture {
         let state = client.call("quorate_consensusState").await?;
         let status = client.call("quorate_status").await?;
         let peers = client.call("quorate_peers").await?;
-        let voters: Vec<_> = state["validators"].as_array().into_iter().flatten().collect();
-        let silent: BTreeSet<_> =
-            voters.iter().filter(|it| !is_recent(it)).filter_map(|it| id(&it["id"])).collect();
-        let connected = peers.as_array().into_iter().flatten().filter_map(id);
-        let spoke = voters.iter().filter_map(|it| id(&it["id"]));
-        let mut heard: BTreeSet<_> = connected.chain(spoke).filter(|id| !silent.contains(id)).collect();
-        heard.extend(id(&status["nodeId"]));
+        let heard = heard(&state, &peers, id(&status["nodeId"]));
         Ok(Self { nodes, administrator, heard })
     }
 
@@ -146,10 +138,43 @@ async fn view<C: SolCall>(client: &Client, call: C) -> Result<C::Return, Failure
     C::abi_decode_returns(&output).map_err(|error| unexpected(error.to_string()))
 }
 
-fn is_recent(validator: &Value) -> bool {
-    number(&validator["lastSeenMs"]).is_some_and(|ms| ms <= HEARD_WITHIN_MS)
+/// Whom the node `me` hears: by what they sign when they vote, by being connected otherwise.
+fn heard(state: &Value, peers: &Value, me: Option<NodeId>) -> BTreeSet<NodeId> {
+    let voters = state["validators"].as_array().into_iter().flatten();
+    let (spoke, silent): (Vec<&Value>, Vec<&Value>) = voters.partition(|it| spoke_lately(it));
+    let silent: BTreeSet<_> = silent.iter().filter_map(|it| id(&it["id"])).collect();
+    let connected = peers.as_array().into_iter().flatten().filter_map(id).filter(|id| !silent.contains(id));
+    connected.chain(spoke.iter().filter_map(|it| id(&it["id"]))).chain(me).collect()
+}
+
+fn spoke_lately(validator: &Value) -> bool {
+    let height = number(&validator["height"]).map(Height);
+    number(&validator["lastSeenMs"]).is_some_and(|ms| is_heard(height, ms))
 }
 
 fn id(value: &Value) -> Option<NodeId> {
     value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::NodeKey;
+
+    use super::*;
+
+    /// Given a node that has just started and is connected to all, when one validator has said nothing yet and one
+    /// nothing for long, then neither is heard; a connected observer is.
+    #[test]
+    fn a_validator_is_heard_by_what_it_says_and_an_observer_by_being_there() {
+        let ids = [1, 2, 3, 4, 5].map(|seed| NodeKey::from_seed([seed; 32]).id());
+        let [me, speaks, mute, gone, observer] = ids;
+        let state = json!({ "validators": [
+            { "id": me, "height": 7, "lastSeenMs": 0 },
+            { "id": speaks, "height": "0x7", "lastSeenMs": 500 },
+            { "id": mute, "height": null, "lastSeenMs": 0 },
+            { "id": gone, "height": 7, "lastSeenMs": 60_000 },
+        ] });
+        let peers = json!([speaks, mute, gone, observer]);
+        assert_eq!(heard(&state, &peers, Some(me)), BTreeSet::from([me, speaks, observer]));
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn read_signer(file: &Path) -> Result<PrivateKeySigner, Failure> {
     PrivateKeySigner::from_bytes(&key).map_err(|_| failure("no private key of secp256k1".to_owned()))
 }
 
-/// A transaction that the contract would accept at the head.
+/// A transaction that the contract would accept at the head, with `tip` wei for each gas or what the node suggests.
 ///
 /// # Errors
 /// With [`Exit::Rejected`] and the contract's reason when it would refuse.
@@ -50,25 +50,36 @@ pub(super) async fn prepare(
     client: &Client,
     signer: &PrivateKeySigner,
     input: Bytes,
+    tip: Option<u64>,
 ) -> Result<TxEip1559, Failure> {
     let from = signer.address();
     let request = json!({ "from": from, "to": VALIDATORS_ADDRESS, "data": input });
     let gas =
         read(client, "eth_estimateGas", client.call_with("eth_estimateGas", rpc_params![request]).await?)?;
     let nonce = client.call_with("eth_getTransactionCount", rpc_params![from, "pending"]).await?;
-    let price = read(client, "eth_gasPrice", client.call("eth_gasPrice").await?)?;
-    let tip = read(client, "eth_maxPriorityFeePerGas", client.call("eth_maxPriorityFeePerGas").await?)?;
+    let base_fee =
+        read(client, "eth_getBlockByNumber", client.latest_block().await?["baseFeePerGas"].clone())?;
+    let tip = match tip {
+        Some(tip) => tip,
+        None => read(client, "eth_maxPriorityFeePerGas", client.call("eth_maxPriorityFeePerGas").await?)?,
+    };
     Ok(TxEip1559 {
         chain_id: read(client, "eth_chainId", client.call("eth_chainId").await?)?,
         nonce: read(client, "eth_getTransactionCount", nonce)?,
         gas_limit: gas + gas / SPARE_GAS_PART,
-        max_fee_per_gas: u128::from(price),
-        max_priority_fee_per_gas: u128::from(tip.min(price)),
+        max_fee_per_gas: max_fee(base_fee, tip),
+        max_priority_fee_per_gas: u128::from(tip),
         to: TxKind::Call(VALIDATORS_ADDRESS),
         value: U256::ZERO,
         input,
         ..TxEip1559::default()
     })
+}
+
+/// The tip on top of twice the base fee, which it takes six full blocks (an eighth more each) to reach: the price of
+/// the head alone would not do any more when the next block is full.
+fn max_fee(base_fee: u64, tip: u64) -> u128 {
+    2 * u128::from(base_fee) + u128::from(tip)
 }
 
 fn read(client: &Client, method: &str, answer: Value) -> Result<u64, Failure> {
@@ -126,6 +137,14 @@ async fn receipt(client: &Client, hash: B256) -> Result<Value, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_can_pay_through_five_full_blocks() {
+        let risen = (0..5).fold(1_000_000_000_u64, |fee, _| fee + fee / 8);
+        assert!(max_fee(1_000_000_000, 7) >= u128::from(risen) + 7);
+        assert_eq!(max_fee(7, 0), 14, "no tip");
+        assert!(max_fee(u64::MAX, u64::MAX) > u128::from(u64::MAX), "it does not overflow");
+    }
 
     #[test]
     fn a_key_file_is_read_and_a_wrong_one_never_repeated() {
