@@ -2,7 +2,7 @@
 //!
 //! Its key may have signed at any height whose predecessor a quorum decided. A quorum of others, heard after the
 //! start, shares an honest member with that quorum; so nothing was signed at M + 3 or above, where M is the highest
-//! proved head among them (protocol.md; "until one height is decided" double-signed in 86 of 4,984 seeds).
+//! proved head among them (R21; `quorate-model` shows what each part of it is for).
 //!
 //! When validators change, that quorum is one of the set that voted on the height before: whoever left the set may know
 //! nothing of what it decided since.

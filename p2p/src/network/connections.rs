@@ -105,8 +105,11 @@ impl NetworkTask {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if !session.unlink(connection) {
             // The stream may have been on it, opened or being opened, and nothing wakes who waits there for a word of the
-            // peer. Another connection is there, so it is opened there; whatever becomes of the first does not count any more.
+            // peer. Another connection is there, so it is opened there; the first does not count any more, nor is anything
+            // sent on it.
             if !session.is_closing() {
+                (session.outbound, session.outbox) = (None, None);
+                self.lapse(peer);
                 self.open_stream(peer, NO_DELAY);
             }
             return;
