@@ -28,7 +28,7 @@
 //! [`Heights`] leaves blocks and views out, and asks one thing: does a key ever sign at a height at which it signed before its
 //! log was lost? This is where the commit that waits for the record before (R9), frames that stay (R20) and M + 3 (R21)
 //! meet. One log is lost at a time, beside the liar.
-//! The last two [`Mutant`]s show that R21 does not cover more than that.
+//! The last [`Mutant`] shows that R21 does not cover more than that.
 //!
 //! ## What it does not show
 //! Progress; other numbers of validators or weights; what a block holds and whether it is at hand; changes of the validator

@@ -116,11 +116,15 @@ fn a_lost_log_without_a_wait_contradicts_itself() {
     contradiction(Mutant::TrustsLostLog);
 }
 
-/// Not rules but the limits of R21, so that nobody takes it for more than it is.
 #[test]
-fn losses_that_m_plus_3_does_not_cover() {
+fn a_chain_taken_for_new_contradicts_what_a_lost_log_held() {
     let run = contradiction(Mutant::AbstainsNotAtBirth);
     assert!(run.contains("signs at height 1"), "{run}");
+}
+
+/// Not a rule but the limit of R21, so that nobody takes it for more than it is.
+#[test]
+fn a_second_loss_is_not_covered_by_m_plus_3() {
     let run = contradiction(Mutant::LosesTwoLogs);
     assert_eq!(run.matches("loses its log").count(), 2, "{run}");
 }
