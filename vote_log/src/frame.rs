@@ -3,7 +3,7 @@
 //! ```text
 //! segment   header (4,096 bytes), frame, frame, ..., whatever was there before
 //! header    magic 8 | version 4 | origin 4 | tag 8 | identity 32 | provisioned 8 | crc32c 4 | zeros
-//! frame     tag 8 | crc32c 4 | length 4 | sequence 8 | height 8 | start 8 | payload
+//! frame     tag 8 | crc32c 4 | length 4 | sequence 8 | height 8 | start 8 | released 8 | payload
 //! ```
 //! Numbers are little-endian; a checksum covers all that stands around it in its header or frame.
 //! The tag is random and secret to the log: payloads hold what peers sent, and none of them can
@@ -14,13 +14,13 @@ use crate::segments::Origin;
 /// The header has a page of its own, so that no write of a frame ever touches it.
 pub(crate) const HEADER_BYTES: usize = 4096;
 /// What a frame takes beside its payload.
-pub(crate) const FRAME_BYTES: usize = 40;
+pub(crate) const FRAME_BYTES: usize = 48;
 /// The most bytes that one frame may hold: a prepare certificate with a block at EIP-7934's limit of
 /// 8 MiB, and as much again.
 pub const MAX_PAYLOAD_BYTES: usize = 16 << 20;
 
 const MAGIC: [u8; 8] = *b"quorvote";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const ORIGIN_PROVISIONED: u32 = 0;
 const ORIGIN_REPLACEMENT: u32 = 1;
 /// Where the header's checksum stands.
@@ -97,7 +97,9 @@ pub(crate) struct RawFrame<'a> {
     pub height: u64,
     /// The sequence of the oldest frame that was still needed when this one was written: itself, if none was.
     pub start: u64,
-    /// Empty in a marker, which only carries `start`.
+    /// The highest height that was released when this one was written: the store had its block on disk.
+    pub released: u64,
+    /// Empty in a marker, which only carries `start` and `released`.
     pub payload: &'a [u8],
 }
 
@@ -111,6 +113,7 @@ impl<'a> RawFrame<'a> {
         out.extend_from_slice(&self.sequence.to_le_bytes());
         out.extend_from_slice(&self.height.to_le_bytes());
         out.extend_from_slice(&self.start.to_le_bytes());
+        out.extend_from_slice(&self.released.to_le_bytes());
         out.extend_from_slice(self.payload);
         let crc = checksum(&out);
         out[FRAME_CRC_AT..FRAME_CRC_AT + 4].copy_from_slice(&crc.to_le_bytes());
@@ -134,6 +137,7 @@ impl<'a> RawFrame<'a> {
             sequence: number(16)?,
             height: number(24)?,
             start: number(32)?,
+            released: number(40)?,
             payload: &frame[FRAME_BYTES..],
         })
     }

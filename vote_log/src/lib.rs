@@ -12,8 +12,9 @@
 //! last frame, which nobody has acted upon: it is dropped. Anything else that is missing is damage,
 //! and then the caller must not sign until it knows that it contradicts nothing.
 //!
-//! A log that was made anew because there was none, or a damaged one, keeps saying so at every start
-//! until its first frame.
+//! Two things are remembered from start to start. A log that was made anew because there was none, or a damaged one, keeps
+//! saying so until its first frame. And each frame carries the highest height that was released: a store that
+//! has less was put back, and the frames that it would need are gone.
 //!
 //! ```text
 //! VoteLog::append(height, bytes) -> one write, one sync -> only then is anything sent
@@ -36,6 +37,6 @@ mod segments;
 
 pub use error::VoteLogError;
 pub use frame::MAX_PAYLOAD_BYTES;
-pub use log::{Condition, Recovery, VoteLog};
-pub use recovery::{Images, Outcome, State, recover};
+pub use log::{Recovery, VoteLog};
+pub use recovery::{Condition, Images, Outcome, State, recover};
 pub use segments::{Frame, MAX_SEGMENT_BYTES, Origin, Refusal, SEGMENT_BYTES, Segments, Sizes, Write};

@@ -16,35 +16,17 @@ use quorate_types::Height;
 use crate::{
     error::{VoteLogError, io_error},
     files::{FOLDER, SEGMENTS, exists, lock, provision, read_log, set_aside},
-    recovery::State,
+    recovery::{Condition, State},
     segments::{Frame, Origin, Segments, Sizes},
 };
 
 /// What [`VoteLog::open`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Oldest first. All that were needed at the last append, and perhaps some that no longer are;
-    /// of a damaged log, whatever could be read.
+    /// Those above the head, oldest first; of a damaged log, whatever could be read.
     pub frames: Vec<Frame>,
-    /// Whether they are all.
+    /// Whether they are all that were appended.
     pub condition: Condition,
-}
-
-/// What a log's frames are worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Every frame that was ever synced and not released is there.
-    Intact,
-    /// Provisioned by [`VoteLog::create`], and nothing was ever appended.
-    Fresh,
-    /// There was no log, now or when this still empty one was made: what the node signed is unknown.
-    Missing,
-    /// Frames are lost: what the node signed is unknown. The files were set aside in `votes.damaged`
-    /// and an empty log was made.
-    Damaged {
-        /// What is wrong.
-        why: String,
-    },
 }
 
 /// An open vote log. One at a time for each folder.
@@ -72,43 +54,43 @@ impl VoteLog {
         provision(folder, identity, Origin::Provisioned, Sizes::default())
     }
 
-    /// Opens the log in `folder` and reads what it holds. A missing or damaged one is replaced by an
-    /// empty one; the condition says so.
+    /// Opens the log in `folder` and reads what it holds for a node whose store has every block up to
+    /// `head` on disk. A missing or damaged one is replaced by an empty one; the condition says so.
     ///
     /// # Errors
     /// [`VoteLogError::Foreign`], [`VoteLogError::Version`], [`VoteLogError::InUse`], or when the
     /// files cannot be read or written.
-    pub fn open(folder: &Path, identity: [u8; 32]) -> Result<(Self, Recovery), VoteLogError> {
-        Self::open_with(folder, identity, Sizes::default())
+    pub fn open(folder: &Path, identity: [u8; 32], head: Height) -> Result<(Self, Recovery), VoteLogError> {
+        Self::open_with(folder, identity, head, Sizes::default())
     }
 
     pub(crate) fn open_with(
         folder: &Path,
         identity: [u8; 32],
+        head: Height,
         sizes: Sizes,
     ) -> Result<(Self, Recovery), VoteLogError> {
         let lock = lock(folder)?;
         if !exists(folder)? {
             provision(folder, identity, Origin::Replacement, sizes)?;
         }
-        let state = match read_log(folder, &identity)? {
-            Ok(state) => state,
+        let (state, mut recovery) = match read_log(folder, &identity)? {
+            Ok(state) => {
+                let (frames, condition) = (state.frames.clone(), state.condition(head));
+                (state, Recovery { frames, condition })
+            }
             Err((why, frames)) => {
                 set_aside(folder)?;
                 provision(folder, identity, Origin::Replacement, sizes)?;
                 let state = read_log(folder, &identity)?
                     .map_err(|(why, _)| io_error(folder, "reading back a new log")(io::Error::other(why)))?;
-                let recovery = Recovery { frames, condition: Condition::Damaged { why } };
-                return Ok((Self::on(folder, &state, sizes, lock)?, recovery));
+                (state, Recovery { frames, condition: Condition::Damaged { why } })
             }
         };
-        let condition = match (state.next_sequence, state.origin) {
-            (1, Origin::Provisioned) => Condition::Fresh,
-            (1, Origin::Replacement) => Condition::Missing,
-            _ => Condition::Intact,
-        };
-        let log = Self::on(folder, &state, sizes, lock)?;
-        Ok((log, Recovery { frames: state.frames, condition }))
+        recovery.frames.retain(|frame| frame.height > head);
+        let mut log = Self::on(folder, &state, sizes, lock)?;
+        log.release(head);
+        Ok((log, recovery))
     }
 
     fn on(folder: &Path, state: &State, sizes: Sizes, lock: File) -> Result<Self, VoteLogError> {

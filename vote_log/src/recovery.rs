@@ -56,6 +56,53 @@ pub struct State {
     pub next_sequence: u64,
     /// `start` of the newest frame; `next_sequence` in a log without any.
     pub(crate) start: u64,
+    /// The highest height that was released when the newest frame was written.
+    pub released: Height,
+}
+
+/// What a log's frames are worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Every frame that was ever synced for a height above the head is there.
+    Intact,
+    /// Provisioned by [`VoteLog::create`](crate::VoteLog::create), and nothing was ever appended.
+    Fresh,
+    /// There was no log, now or when this still empty one was made: what the node signed is unknown.
+    Missing,
+    /// The store is older than the log, which released a height above the head: what the node signed
+    /// up to there is unknown.
+    StoreWentBack {
+        /// That height.
+        released: Height,
+    },
+    /// Frames are lost: what the node signed is unknown. The files were set aside in `votes.damaged`
+    /// and an empty log was made.
+    Damaged {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl Condition {
+    /// Whether the frames are all that was signed above the head.
+    #[must_use]
+    pub const fn is_trusted(&self) -> bool {
+        matches!(self, Self::Intact | Self::Fresh)
+    }
+}
+
+impl State {
+    /// What the frames are worth to a node whose store has every block up to `head` on disk. It must have what was
+    /// released: frames of those heights are gone.
+    #[must_use]
+    pub fn condition(&self, head: Height) -> Condition {
+        match (self.next_sequence, self.origin) {
+            (1, Origin::Provisioned) => Condition::Fresh,
+            (1, Origin::Replacement) => Condition::Missing,
+            _ if self.released > head => Condition::StoreWentBack { released: self.released },
+            _ => Condition::Intact,
+        }
+    }
 }
 
 /// The frames of a segment that follow upon each other from its beginning.
@@ -108,8 +155,17 @@ fn recover_frames(images: Images<'_>, header: SegmentHeader) -> Outcome {
     let segments = [0, 1].map(|at| Chain { first: chains[at].first(), end: chains[at].end() });
     let Some(newest) = chains[active].frames.last() else {
         let frames = Vec::new();
-        let (origin, next_sequence, start) = (header.origin, 1, 1);
-        return Outcome::Whole(State { origin, tag, frames, segments, active, next_sequence, start });
+        let (origin, next_sequence, start, released) = (header.origin, 1, 1, Height::ZERO);
+        return Outcome::Whole(State {
+            origin,
+            tag,
+            frames,
+            segments,
+            active,
+            next_sequence,
+            start,
+            released,
+        });
     };
     let start = newest.sequence_start();
     let mut needed: Vec<_> = chains[1 - active].frames.iter().chain(&chains[active].frames).collect();
@@ -119,8 +175,9 @@ fn recover_frames(images: Images<'_>, header: SegmentHeader) -> Outcome {
         return damaged(&format!("frames between {start} and {last} are missing"), images, Some(tag));
     }
     let frames = needed.iter().filter_map(|frame| frame.to_frame()).collect();
-    let (origin, next_sequence) = (header.origin, last.saturating_add(1));
-    Outcome::Whole(State { origin, tag, frames, segments, active, next_sequence, start })
+    let (origin, next_sequence, released) =
+        (header.origin, last.saturating_add(1), Height(newest.raw.released));
+    Outcome::Whole(State { origin, tag, frames, segments, active, next_sequence, start, released })
 }
 
 /// A frame and where it ends.

@@ -81,6 +81,8 @@ pub struct Segments {
     pub(crate) next_sequence: u64,
     /// `start` of the newest frame on disk: all frames before it count as gone.
     durable_start: u64,
+    /// The highest height that was released.
+    released: Height,
     /// The frames that are not released, oldest first.
     needed: VecDeque<(u64, Height)>,
     sizes: Sizes,
@@ -104,6 +106,7 @@ impl Segments {
             tag: state.tag,
             next_sequence: state.next_sequence,
             durable_start: state.start,
+            released: state.released,
             needed: state.frames.iter().map(|frame| (frame.sequence, frame.height)).collect(),
             sizes,
         }
@@ -128,6 +131,7 @@ impl Segments {
     /// Says that frames of `height` and below are no longer needed: its block is on disk in the store.
     /// Nothing is written; the next append carries it.
     pub fn release(&mut self, height: Height) {
+        self.released = self.released.max(height);
         while self.needed.front().is_some_and(|(_, needed)| *needed <= height) {
             self.needed.pop_front();
         }
@@ -161,8 +165,8 @@ impl Segments {
     }
 
     fn write(&mut self, height: Height, payload: &[u8]) -> Write {
-        let (sequence, start) = (self.next_sequence, self.start());
-        let bytes = RawFrame { sequence, height: height.0, start, payload }.encode(self.tag);
+        let (sequence, start, released) = (self.next_sequence, self.start(), self.released.0);
+        let bytes = RawFrame { sequence, height: height.0, start, released, payload }.encode(self.tag);
         let chain = &mut self.chains[self.active];
         let at = chain.end;
         chain.end += bytes.len();

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     files::{DAMAGED_FOLDER, FOLDER, SEGMENTS, UNFINISHED_FOLDER, provision},
     frame::{FRAME_BYTES, HEADER_BYTES, RawFrame, SegmentHeader},
-    recovery::{Outcome, recover},
+    recovery::{Condition, Outcome, recover},
     segments::{Refusal, SEGMENT_BYTES, Sizes},
 };
 
@@ -36,8 +36,13 @@ impl Folder {
         self.0.path()
     }
 
+    /// For a node without a block.
     fn open(&self) -> (VoteLog, Recovery) {
-        VoteLog::open_with(self.path(), ALICE, SMALL).expect("opens")
+        self.open_at(0)
+    }
+
+    fn open_at(&self, head: u64) -> (VoteLog, Recovery) {
+        VoteLog::open_with(self.path(), ALICE, Height(head), SMALL).expect("opens")
     }
 
     fn segment(&self, at: usize) -> PathBuf {
@@ -87,12 +92,12 @@ fn a_provisioned_log_is_fresh_until_its_first_frame_and_intact_after_it() {
     VoteLog::create(folder.path(), ALICE).expect("creates");
     assert!(matches!(VoteLog::create(folder.path(), ALICE), Err(VoteLogError::Exists { .. })));
 
-    let (mut log, recovery) = VoteLog::open(folder.path(), ALICE).expect("opens");
+    let (mut log, recovery) = VoteLog::open(folder.path(), ALICE, Height::ZERO).expect("opens");
     assert_eq!(recovery, Recovery { frames: vec![], condition: Condition::Fresh });
     log.append(Height(7), b"prevote").expect("appends");
     drop(log);
 
-    let (_, recovery) = VoteLog::open(folder.path(), ALICE).expect("opens");
+    let (_, recovery) = VoteLog::open(folder.path(), ALICE, Height::ZERO).expect("opens");
     let frame = Frame { sequence: 1, height: Height(7), payload: b"prevote".to_vec() };
     assert_eq!(recovery, Recovery { frames: vec![frame], condition: Condition::Intact });
     assert_eq!(fs::metadata(folder.segment(1)).expect("a file").len(), SEGMENT_BYTES as u64);
@@ -114,11 +119,14 @@ fn wiped_node_is_told_that_its_log_is_missing_until_it_signs_again() {
 fn a_log_is_bound_to_its_node_and_opened_once() {
     let folder = Folder::provisioned();
     let (log, _) = folder.open();
-    let second = VoteLog::open_with(folder.path(), ALICE, SMALL);
+    let second = VoteLog::open_with(folder.path(), ALICE, Height::ZERO, SMALL);
     assert!(matches!(second, Err(VoteLogError::InUse { .. })));
     drop(log);
     let before = folder.images();
-    assert!(matches!(VoteLog::open_with(folder.path(), BOB, SMALL), Err(VoteLogError::Foreign { .. })));
+    assert!(matches!(
+        VoteLog::open_with(folder.path(), BOB, Height::ZERO, SMALL),
+        Err(VoteLogError::Foreign { .. })
+    ));
     assert_eq!(folder.images(), before, "a stranger leaves no trace");
 }
 
@@ -182,8 +190,8 @@ fn power_cut_at_every_byte_of_the_last_frame_loses_at_most_that_frame() {
         drop(log);
         before[active][end - frame..end - 1].copy_from_slice(&after[active][end - frame..end - 1]);
         folder.put(&before);
-        append(&mut folder.open().0, 101);
-        assert_eq!(folder.open().1.condition, Condition::Intact, "{story:?}");
+        append(&mut folder.open_at(99).0, 101);
+        assert_eq!(folder.open_at(99).1.condition, Condition::Intact, "{story:?}");
     }
 }
 
@@ -278,6 +286,34 @@ fn a_lost_or_shortened_or_older_segment_is_damage() {
     assert!(is_damaged(&[images[0].clone(), other.images()[1].clone()]), "segments of two logs");
 }
 
+/// faults.md, restored-copy: a copy of the database is put in, however little older, and perhaps it is at height 5 again when the
+/// node restarts. Frames that would be needed there are gone, or may be.
+#[test]
+fn a_store_that_went_back_is_noticed_until_it_has_again_what_was_released() {
+    let folder = Folder::provisioned();
+    let (mut log, _) = folder.open();
+    for height in 1..=7 {
+        append(&mut log, height);
+        log.release(Height(height - 1));
+    }
+    append(&mut log, 7);
+    drop(log);
+    for head in [0, 1, 5] {
+        let (mut log, recovery) = folder.open_at(head);
+        assert_eq!(recovery.condition, Condition::StoreWentBack { released: Height(6) }, "with {head}");
+        // What is synced on the way back up releases nothing anew.
+        log.release(Height(head + 1));
+    }
+    let (_, recovery) = folder.open_at(6);
+    assert_eq!((sequences(&recovery), &recovery.condition), (vec![7, 8], &Condition::Intact));
+    // The block of height 7 was put on disk after the last frame: all frames of 7 are there, so
+    // without that block nothing is unknown.
+    let (mut log, _) = folder.open_at(7);
+    log.release(Height(7));
+    drop(log);
+    assert_eq!(folder.open_at(6).1, recovery);
+}
+
 /// Round and round both segments, with restarts: nothing that is needed is ever lost, and the files
 /// keep their size.
 #[test]
@@ -298,10 +334,9 @@ fn the_log_goes_round_its_segments_for_ever() {
         if random.random_bool(0.3) {
             drop(log);
             let recovery;
-            (log, recovery) = folder.open();
+            (log, recovery) = folder.open_at(height - 1);
             assert_eq!(recovery.condition, Condition::Intact);
-            assert!(recovery.frames.ends_with(&kept), "height {height}");
-            log.release(Height(height - 1));
+            assert_eq!(recovery.frames, kept, "height {height}");
         }
     }
     assert!(log.segments.next_sequence > 400);
@@ -321,7 +356,7 @@ fn a_log_grows_while_frames_are_needed_and_is_full_at_its_bound() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(full, VoteLogError::Refused(Refusal::Full(18))), "{full}");
+    assert!(matches!(full, VoteLogError::Refused(Refusal::Full(17))), "{full}");
     assert_eq!(log.segments.active, 1, "all of the other segment is needed");
     assert!(fs::metadata(folder.segment(1)).expect("a file").len() <= SMALL.max_segment as u64);
 
@@ -329,7 +364,7 @@ fn a_log_grows_while_frames_are_needed_and_is_full_at_its_bound() {
     log.append(Height(6), &payload).expect("room again, in the other segment");
     assert_eq!(log.segments.active, 0);
     drop(log);
-    assert_eq!(sequences(&folder.open().1), [20], "19 was the marker");
+    assert_eq!(sequences(&folder.open_at(5).1), [19], "18 was the marker");
     assert!(matches!(
         folder.open().0.append(Height(6), &[]),
         Err(VoteLogError::Refused(Refusal::Payload(0)))
@@ -356,7 +391,8 @@ fn frames_within_payloads_are_not_frames() {
     let folder = Folder::provisioned();
     let (mut log, _) = folder.open();
     append(&mut log, 1);
-    let forged = RawFrame { sequence: 1000, height: 1, start: 1000, payload: b"forged" }.encode([9; 8]);
+    let forged =
+        RawFrame { sequence: 1000, height: 1, start: 1000, released: 0, payload: b"forged" }.encode([9; 8]);
     log.append(Height(1), &forged).expect("appends");
     let mut images = folder.images();
     // The frame that carries it is torn at its head; its payload reached the disk.
@@ -371,7 +407,7 @@ fn a_stop_while_provisioning_leaves_no_half_log() {
     fs::create_dir_all(folder.path().join(UNFINISHED_FOLDER)).expect("makes");
     fs::write(folder.path().join(UNFINISHED_FOLDER).join("0"), b"half a seg").expect("writes");
     VoteLog::create(folder.path(), ALICE).expect("creates");
-    let (_, recovery) = VoteLog::open(folder.path(), ALICE).expect("opens");
+    let (_, recovery) = VoteLog::open(folder.path(), ALICE, Height::ZERO).expect("opens");
     assert_eq!(recovery.condition, Condition::Fresh);
 }
 
@@ -385,13 +421,17 @@ fn golden_bytes_of_header_and_frame() {
     assert_eq!(
         quorate_types::hex::encode(&encoded[..68]),
         concat!(
-            "71756f72766f746501000000000000007468652074616721010101010101010101010101010101010101",
-            "01010101010101010101010101010020000000000000cbc1da43",
+            "71756f72766f746502000000000000007468652074616721010101010101010101010101010101010101",
+            "0101010101010101010101010101002000000000000032d1e9e4",
         )
     );
-    let frame = RawFrame { sequence: 258, height: 3, start: 2, payload: b"yes" }.encode(*b"the tag!");
+    let frame =
+        RawFrame { sequence: 258, height: 3, start: 2, released: 1, payload: b"yes" }.encode(*b"the tag!");
     assert_eq!(
         quorate_types::hex::encode(frame),
-        concat!("74686520746167216d17631b030000000201000000000000030000000000000002000000000000007965", "73",)
+        concat!(
+            "7468652074616721a2e1ba5c030000000201000000000000030000000000000002000000000000000100000000000000",
+            "796573",
+        )
     );
 }

@@ -83,7 +83,8 @@ fn a_first_start_is_known_by_its_provisioned_vote_log() {
         let data = created.folder.join(&member.config.data_dir);
         let key = fs::read_to_string(created.folder.join(&member.name).join("node.key")).expect("a key");
         let id = NodeKey::from_pem(&key).expect("sound").id();
-        let (_, recovery) = VoteLog::open(&data, vote_log_identity(&domain, &id)).expect("it opens");
+        let (_, recovery) =
+            VoteLog::open(&data, vote_log_identity(&domain, &id), Height::ZERO).expect("it opens");
         assert_eq!(recovery.condition, Condition::Fresh, "{}", member.name);
     }
 }

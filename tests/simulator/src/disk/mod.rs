@@ -7,13 +7,9 @@ mod real;
 use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_consensus::{OwnRecord, Recovered, Trust};
-use quorate_types::{B256, Block, Height, Message, NodeId, Phase, PrepareCertificate, ValidatorSet};
+use quorate_types::{B256, Block, Height, Message, NodeId, PrepareCertificate, ValidatorSet};
 
 use crate::packet::DecidedBlock;
-
-/// Records this far above the head are normal when a log is opened (R20): the height in flight, and the one that
-/// was entered while the record of the former was being written.
-const NORMAL_ABOVE_HEAD: u64 = 2;
 
 /// How a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +49,10 @@ pub(crate) struct Frame {
 
 /// What is left of a log.
 pub(crate) struct Found {
+    /// Those above the head.
     pub(crate) frames: Vec<Frame>,
-    /// Whether these are all that matter.
-    pub(crate) whole: bool,
+    /// Whether these are all that were synced.
+    pub(crate) trusted: bool,
 }
 
 /// The vote log: what it comes down to, or its very bytes.
@@ -69,9 +66,6 @@ enum Log {
 #[derive(Debug)]
 pub(crate) struct Disk {
     log: Log,
-    /// Why the log may not hold all that was signed; until the node has signed again, each further start must be as
-    /// careful.
-    doubted: bool,
     /// Block n stands at n - 1.
     blocks: Vec<DecidedBlock>,
     /// Who votes after each.
@@ -97,17 +91,15 @@ impl Disk {
         } else {
             Log::Modelled(modelled::Log::default())
         };
-        Self { log, doubted: false, blocks: Vec::new(), sets: Vec::new(), blocks_synced: 0 }
+        Self { log, blocks: Vec::new(), sets: Vec::new(), blocks_synced: 0 }
     }
 
     pub(crate) fn write_frame(&mut self, frame: Frame) {
         either!(self, log => log.write(frame));
     }
 
-    /// Syncs the vote log. The node signs again, so from here on the log holds all that matters.
     pub(crate) fn sync_log(&mut self) {
         either!(self, log => log.sync());
-        self.doubted = false;
     }
 
     /// Adds a decided block, and who votes after it; `false` when it is there already.
@@ -195,7 +187,6 @@ impl Disk {
     /// The vote log alone is deleted.
     pub(crate) fn lose_log(&mut self) {
         either!(self, log => log.lose());
-        self.doubted = true;
     }
 
     /// Bytes of the vote log rot, somewhere before the last frame.
@@ -203,33 +194,25 @@ impl Disk {
         either!(self, log => log.damage(chance));
     }
 
-    /// A copy of the block records replaces them that is `back` heights older. `false`, and nothing done, when no frame of the
-    /// log shows that: a copy that is one block older, with all votes of that block at hand, is one to go on from.
-    pub(crate) fn restore_copy(&mut self, back: u64) -> bool {
-        let head = Height(self.durable().0.saturating_sub(back));
-        let shows = either!(self, log => log.needed()).iter().any(|frame| least_head(frame) > head);
-        if shows {
-            self.truncate_blocks(usize::try_from(head.0).expect("few blocks"));
-        }
-        shows
+    /// A copy of the block records replaces them that is `back` heights older.
+    pub(crate) fn restore_copy(&mut self, back: u64) {
+        let kept = self.durable().0.saturating_sub(back);
+        self.truncate_blocks(usize::try_from(kept).expect("few blocks"));
     }
 
     /// Opens what is there. All of it is synced first: what a process has read and told others must not vanish
     /// in a later power cut.
     pub(crate) fn open(&mut self) -> Recovered {
         self.sync_blocks(self.tip());
-        let Found { frames, whole } = either!(self, log => log.open());
         let head = self.durable();
-        self.doubted |= !whole;
-        let went_back = frames.iter().any(|frame| least_head(frame) > head);
-        let normal = head.next().0..=head.0 + NORMAL_ABOVE_HEAD;
+        let Found { frames, trusted } = either!(self, log => log.open(head));
         let mut records: BTreeMap<Height, OwnRecord> = BTreeMap::new();
-        for frame in frames.into_iter().filter(|it| normal.contains(&it.height.0)) {
+        for frame in frames {
             let record = records.entry(frame.height).or_default();
             record.messages.extend(frame.messages);
             record.prepared = frame.prepared.or_else(|| record.prepared.take());
         }
-        Recovered { records, trust: if self.doubted || went_back { Trust::None } else { Trust::Full } }
+        Recovered { records, trust: if trusted { Trust::Full } else { Trust::None } }
     }
 
     pub(crate) fn frames(&self) -> usize {
@@ -238,12 +221,4 @@ impl Disk {
             Log::Real(log) => log.len(),
         }
     }
-}
-
-/// The lowest head that a node had on disk when it wrote a frame: a commit waits for the record of the height before (R9),
-/// all else for that of the height before that one (R20).
-fn least_head(frame: &Frame) -> Height {
-    let commits = |it: &Message| matches!(it, Message::Vote(vote) if vote.statement.phase == Phase::Commit);
-    let above = if frame.messages.iter().any(commits) { 1 } else { NORMAL_ABOVE_HEAD };
-    Height(frame.height.0.saturating_sub(above))
 }

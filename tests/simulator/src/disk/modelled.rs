@@ -9,6 +9,8 @@ struct Entry {
     sequence: u64,
     /// The oldest frame that was still needed when this one was written.
     start: u64,
+    /// The highest height that was released then.
+    released: Height,
     frame: Frame,
 }
 
@@ -21,13 +23,17 @@ pub(super) struct Log {
     /// The oldest that is needed. Nothing is written for it; the next frame carries it.
     start: u64,
     next: u64,
+    /// The same of the highest height that was released.
+    released: Height,
     damaged: bool,
+    /// Made in place of a lost one, and without a frame so far.
+    replaces: bool,
 }
 
 impl Log {
     pub(super) fn write(&mut self, frame: Frame) {
-        let (sequence, start) = (self.next, self.start.min(self.next));
-        self.entries.push(Entry { sequence, start, frame });
+        let (sequence, start, released) = (self.next, self.start.min(self.next), self.released);
+        self.entries.push(Entry { sequence, start, released, frame });
         self.next += 1;
         self.writing = true;
     }
@@ -36,10 +42,12 @@ impl Log {
         self.writing = false;
         if let Some(start) = self.entries.last().map(|entry| entry.start) {
             self.entries.retain(|entry| entry.sequence >= start);
+            self.replaces = false;
         }
     }
 
     pub(super) fn release(&mut self, height: Height) {
+        self.released = self.released.max(height);
         for entry in &self.entries {
             if entry.sequence >= self.start && entry.frame.height > height {
                 return;
@@ -61,7 +69,7 @@ impl Log {
     }
 
     pub(super) fn lose(&mut self) {
-        *self = Self::default();
+        *self = Self { replaces: true, ..Self::default() };
     }
 
     /// The last frame is spared: bytes missing there look like a torn write.
@@ -73,19 +81,18 @@ impl Log {
         }
     }
 
-    pub(super) fn needed(&mut self) -> Vec<Frame> {
-        self.entries.iter().map(|entry| entry.frame.clone()).collect()
-    }
-
-    pub(super) fn open(&mut self) -> Found {
-        let frames = self.needed();
-        self.start = self.entries.last().map_or(self.next, |entry| entry.start);
-        let whole = !self.damaged;
-        if !whole {
-            // Replaced by an empty one.
+    pub(super) fn open(&mut self, head: Height) -> Found {
+        let last = self.entries.last();
+        self.start = last.map_or(self.next, |entry| entry.start);
+        self.released = last.map_or(Height::ZERO, |entry| entry.released);
+        let trusted = !self.damaged && !self.replaces && self.released <= head;
+        let frames = self.entries.iter().map(|entry| entry.frame.clone());
+        let frames = frames.filter(|frame| frame.height > head).collect();
+        if self.damaged {
             self.lose();
         }
-        Found { frames, whole }
+        self.release(head);
+        Found { frames, trusted }
     }
 
     pub(super) const fn len(&self) -> usize {

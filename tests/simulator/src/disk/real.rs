@@ -110,19 +110,14 @@ impl Log {
         }
     }
 
-    pub(super) fn needed(&mut self) -> Vec<Frame> {
-        state(&self.images, &self.identity)
-            .map_or_else(Vec::new, |state| state.frames.into_iter().map(decode).collect())
-    }
-
-    pub(super) fn open(&mut self) -> Found {
+    pub(super) fn open(&mut self, head: Height) -> Found {
         let [first, second] = &self.images;
-        let (frames, whole) = match recover([first, second], &self.identity) {
+        let (frames, trusted) = match recover([first, second], &self.identity) {
             Outcome::Whole(state) => {
                 self.segments = Segments::resume(&state, SIZES);
-                let fresh = state.next_sequence == 1 && state.origin == Origin::Replacement;
                 self.heights = state.frames.iter().map(|frame| frame.height).collect();
-                (state.frames, !fresh)
+                let trusted = state.condition(head).is_trusted();
+                (state.frames, trusted)
             }
             Outcome::Damaged { frames, .. } => {
                 self.lose();
@@ -132,7 +127,9 @@ impl Log {
                 unreachable!("a byte that rots breaks the checksum")
             }
         };
-        Found { frames: frames.into_iter().map(decode).collect(), whole }
+        self.release(head);
+        let above = frames.into_iter().filter(|frame| frame.height > head);
+        Found { frames: above.map(decode).collect(), trusted }
     }
 
     pub(super) const fn len(&self) -> usize {

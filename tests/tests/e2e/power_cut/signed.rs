@@ -8,8 +8,8 @@ use quorate_types::{Height, Message, Phase, View};
 /// Where frames begin in a segment, and where the tag that each begins with stands in its header.
 const HEADER_BYTES: usize = 4096;
 const TAG: std::ops::Range<usize> = 16..24;
-/// Tag 8, checksum 4, length 4, sequence 8, height 8, start 8: `vote_log/src/frame.rs`.
-const FRAME_BYTES: usize = 40;
+/// Tag 8, checksum 4, length 4, sequence 8, height 8, start 8, released 8: `vote_log/src/frame.rs`.
+const FRAME_BYTES: usize = 48;
 
 /// What may be signed once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
