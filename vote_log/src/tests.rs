@@ -286,7 +286,7 @@ fn a_lost_or_shortened_or_older_segment_is_damage() {
     assert!(is_damaged(&[images[0].clone(), other.images()[1].clone()]), "segments of two logs");
 }
 
-/// faults.md, restored-copy: a copy of the database is put in, however little older, and perhaps it is at height 5 again when the
+/// A copy of the database is put in, however little older, and perhaps it has grown again when the
 /// node restarts. Frames that would be needed there are gone, or may be.
 #[test]
 fn a_store_that_went_back_is_noticed_until_it_has_again_what_was_released() {

@@ -1,8 +1,11 @@
 //! Killed, restarted, wiped: the chain goes on, and nothing that was seen is lost.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jsonrpsee::{
@@ -118,17 +121,57 @@ async fn wiped_node_syncs_and_votes_again() {
     cluster.restart(1);
     let head = cluster.height(0).await.expect("node 0 serves");
     cluster.wait_for_height(&[1], head).await;
-    // It abstains until the chain is three blocks above what the others had when it came back.
-    wait_until("the wiped validator votes", async || {
-        let hash = send(&cluster.client(0), &alice.transfer(sink, 1)).await;
-        receipt(&cluster.client(1), hash).await;
-        let state: Result<Value, _> =
-            cluster.client(1).request("quorate_consensusState", rpc_params![]).await;
-        state.is_ok_and(|state| state["abstaining"].is_null())
-    })
-    .await;
+    votes_again(&cluster, 1, &mut alice).await;
     cluster.kill(0);
     let hash = send(&cluster.client(2), &alice.transfer(sink, 1)).await;
     receipt(&cluster.client(1), hash).await;
     cluster.assert_same_chain(&[1, 2, 3, 4]).await;
+}
+
+/// Given a validator whose database is replaced by a copy that is a few blocks old, with its vote log as it was, when it
+/// starts, then it says that the database had more, and votes only after it cannot contradict itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_put_back_is_noticed() {
+    let cluster = Cluster::start(4);
+    let (mut alice, sink) = (Wallet::development(8), Wallet::fresh(24).address());
+    let chain = cluster.folder_of(1).join("data/chain");
+    let copy = chain.with_extension("copy");
+    cluster.kill(1);
+    copy_folder(&chain, &copy);
+    cluster.restart(1);
+    cluster.wait_for_height(&[1], 0).await;
+    // It votes for the third when it has the second on disk.
+    for _ in 0..3 {
+        let hash = send(&cluster.client(1), &alice.transfer(sink, 1)).await;
+        receipt(&cluster.client(1), hash).await;
+    }
+
+    cluster.kill(1);
+    std::fs::remove_dir_all(&chain).expect("it was there");
+    std::fs::rename(&copy, &chain).expect("the copy is put in");
+    cluster.restart(1);
+    wait_until("node 1 says so", async || {
+        cluster.log_of(1).contains("the database is older than the vote log")
+    })
+    .await;
+    votes_again(&cluster, 1, &mut alice).await;
+    cluster.assert_same_chain(&[0, 1, 2, 3, 4]).await;
+}
+
+/// It abstains until the chain is three blocks above what the others had when it came back.
+async fn votes_again(cluster: &Cluster, index: usize, wallet: &mut Wallet) {
+    wait_until("the validator votes again", async || {
+        let hash = send(&cluster.client(0), &wallet.transfer(Wallet::fresh(25).address(), 1)).await;
+        receipt(&cluster.client(index), hash).await;
+        let state = cluster.consensus_state(index).await;
+        state.get("abstaining").is_some_and(Value::is_null)
+    })
+    .await;
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("makes a folder");
+    for file in std::fs::read_dir(from).expect("a folder").flatten() {
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("copies");
+    }
 }
