@@ -1,0 +1,31 @@
+//! What shows only after many blocks. Takes an hour or so: `make observer-memory`.
+
+use quorate_tests::cluster::Cluster;
+
+const OBSERVER: usize = 4;
+const BLOCKS: u64 = 100_000;
+/// Between two looks.
+const STRIDE: u64 = 1_000;
+/// By how many percent the second half may pass the first: the write buffer of the database fills and is emptied once in
+/// tens of thousands of such blocks, and the allocator keeps what it finds handy.
+const MARGIN: u64 = 10;
+
+/// Given empty blocks as fast as they come, when an observer has followed the second half of them, then it has never held more
+/// than in the first.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes an hour"]
+async fn observer_memory_is_flat_over_100_000_blocks() {
+    let cluster = Cluster::create_with(4, &["--block-interval", "10ms", "--empty-block-interval", "10ms"]);
+    cluster.up();
+    let mut halves = [0, 0];
+    for height in (STRIDE..=BLOCKS).step_by(usize::try_from(STRIDE).expect("small")) {
+        cluster.wait_for_height(&[OBSERVER], height).await;
+        let held = cluster.resident_bytes(OBSERVER);
+        println!("height {height}: {} MiB", held >> 20);
+        let half = &mut halves[usize::from(height > BLOCKS / 2)];
+        *half = held.max(*half);
+    }
+    let [first, second] = halves;
+    assert!(second <= first + first * MARGIN / 100, "{second} bytes after {first}");
+    cluster.assert_same_chain(&[0, OBSERVER]).await;
+}
