@@ -102,12 +102,12 @@ impl Replica {
             Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
             Input::Durable(height) => {
                 self.durable = self.durable.max(height);
-                self.arm_view_timer();
+                self.heed_wishes();
             }
             Input::Synced(head) => self.on_synced(head),
             Input::DiskRoom(room) => {
                 self.disk_room = room;
-                self.arm_view_timer();
+                self.heed_wishes();
             }
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
@@ -264,11 +264,7 @@ impl Replica {
                 // Asked for again with the next resend.
                 self.now.blocks.remove(&block_hash);
             }
-            Verdict::Mismatched => {
-                // The offer was wrong; the block itself may be sound, and be offered rightly.
-                self.now.blocks.remove(&block_hash);
-                self.now.proposals.retain(|_, it| it.propose.statement.block_hash != block_hash);
-            }
+            Verdict::Mismatched => self.on_mismatched(block_hash),
         }
     }
 
@@ -316,6 +312,8 @@ impl Replica {
         if head.height >= self.now.height {
             self.stop_timers();
             self.go_on_from(head);
+        } else {
+            self.heed_wishes();
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_types::{
-    B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, Reject,
+    B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, Propose, QuorumCertificate, Reject,
     RejectReason, Roots, Signed, SignedViewChange, View, Vote,
 };
 
@@ -17,28 +17,29 @@ impl Replica {
     /// view it is this protocol's NEW-VIEW and takes this node along.
     pub(crate) fn on_proposal(&mut self, proposal: Arc<Proposal>) -> bool {
         let propose = proposal.propose.statement;
-        if let Some(first) = self.now.proposals.get(&propose.view) {
-            if first.propose.statement != propose {
-                let evidence = Evidence::Proposals(first.propose, proposal.propose);
-                self.report(evidence);
-                if self.config.breaks(Mutant::PrevotesAgain) {
-                    self.now.keep_proposal(proposal.clone());
-                    self.check_proposal(proposal);
-                }
+        if let Some(first) = self.now.first_offer(propose.view).filter(|it| it.statement != propose) {
+            self.report(Evidence::Proposals(first, proposal.propose));
+            if self.config.breaks(Mutant::PrevotesAgain) {
+                self.now.keep_proposal(proposal.clone());
+                self.check_proposal(proposal);
             }
+            return false;
+        }
+        let aside = self.now.set_aside.get(&propose.view).copied();
+        if self.now.proposals.contains_key(&propose.view) || aside.is_some_and(|it| it.refused) {
             return false;
         }
         if propose.view < self.now.view || propose.view < self.now.abandoned_below {
             return false;
         }
         if proposal.header.parent_hash != self.now.parent_hash {
-            self.reject(propose.view, propose.block_hash, RejectReason::Header, None);
+            self.refuse(proposal.propose, RejectReason::Header);
             return false;
         }
         if let Some(candidate) = self.now.valid(&propose.block_hash)
             && candidate.block.body_hash() != propose.body_hash
         {
-            self.reject(propose.view, propose.block_hash, RejectReason::Transaction, None);
+            self.refuse(proposal.propose, RejectReason::Transaction);
             return false;
         }
         if propose.view > self.now.view {
@@ -50,7 +51,8 @@ impl Replica {
         self.check_proposal(proposal.clone());
         self.learn_lock(lock_behind(&proposal).cloned());
         self.arm_view_timer();
-        true
+        // One that was set aside counts as new no more: it would go round among nodes that set it aside in turn.
+        aside.is_none()
     }
 
     /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is
@@ -257,6 +259,23 @@ impl Replica {
         if !std::mem::replace(&mut self.now.diverged, true) && !self.config.breaks(Mutant::HidesDivergence) {
             self.signing = Signing::Stopped;
             self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
+        }
+    }
+
+    /// Refuses an offer that can never be voted for, once.
+    fn refuse(&mut self, propose: Signed<Propose>, reason: RejectReason) {
+        self.now.set_aside(propose, true);
+        self.reject(propose.statement.view, propose.statement.block_hash, reason, None);
+    }
+
+    /// What was offered for a block is not what its header says; the block itself may be sound, and be offered rightly.
+    pub(crate) fn on_mismatched(&mut self, block_hash: B256) {
+        self.now.blocks.remove(&block_hash);
+        let offers = self.now.proposals.values().map(|it| it.propose);
+        let spoilt: Vec<_> = offers.filter(|it| it.statement.block_hash == block_hash).collect();
+        for propose in spoilt {
+            self.now.proposals.remove(&propose.statement.view);
+            self.now.set_aside(propose, false);
         }
     }
 
