@@ -7,7 +7,7 @@ use quorate_types::{
     Propose, Reject, RejectReason, Roots, Signed, SignedViewChange, ValidatorSet, View, Vote,
 };
 
-use crate::{BuildPlan, Candidate, votes::VoteBook};
+use crate::{BuildPlan, Candidate, MessageKind, votes::VoteBook};
 
 /// Blocks that may be known for one height. Honest leaders of successive views offer few different
 /// ones; a lying leader one for each view.
@@ -39,7 +39,7 @@ pub(crate) struct Own {
     pub(crate) committed: BTreeMap<View, B256>,
     pub(crate) changed: BTreeMap<View, Option<Prepared>>,
     /// The last message of each kind, to be sent again: proposal, prevote, commit, view change.
-    pub(crate) latest: BTreeMap<u8, Message>,
+    pub(crate) latest: BTreeMap<MessageKind, Message>,
 }
 
 /// How the timer of the current view stands.
