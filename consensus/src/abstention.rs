@@ -77,8 +77,5 @@ impl Replica {
             abstention.expected = expected;
             abstention.resume_at = resume_at;
         }
-        if resume_at.is_some() {
-            self.arm_view_timer();
-        }
     }
 }

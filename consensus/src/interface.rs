@@ -1,12 +1,13 @@
 //! What goes into a replica and what comes out.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use quorate_types::{
-    B256, Block, Bytes, CommitCertificate, Header, Height, Justification, Message, NodeId,
-    PrepareCertificate, Proposal, Propose, Reject, RejectReason, Roots, Signed, ValidatorSet, Verified, View,
-    ViewChange, Vote,
+    B256, Block, CommitCertificate, Height, Message, NodeId, Proposal, Propose, Reject, RejectReason, Roots,
+    Signed, ValidatorSet, Verified, View, ViewChange, Vote,
 };
+
+use crate::VoteBatch;
 
 /// A block that this node executed: valid, and known what set votes after it.
 #[derive(Clone, Debug)]
@@ -167,57 +168,6 @@ pub enum Effect {
     Alarm(Alarm),
 }
 
-/// Own statements that go to disk as one frame before any of them is sent.
-#[derive(Clone, Debug)]
-pub struct VoteBatch {
-    /// The height they are for.
-    pub height: Height,
-    /// What to sign.
-    pub statements: Vec<Unsigned>,
-    /// The lock that must be on disk with them: the certificate and the block it names.
-    pub prepared: Option<(PrepareCertificate, Arc<Block>)>,
-}
-
-/// A statement to be signed, with what travels beside it.
-#[derive(Clone, Debug)]
-pub enum Unsigned {
-    /// As a leader.
-    Proposal(Box<UnsignedProposal>),
-    /// A prevote or a commit.
-    Vote(Vote),
-    /// A wish for another view.
-    ViewChange {
-        /// What is signed.
-        change: ViewChange,
-        /// The proof of its lock.
-        certificate: Option<PrepareCertificate>,
-    },
-}
-
-/// A [`Proposal`] without its signature.
-#[derive(Clone, Debug)]
-pub struct UnsignedProposal {
-    /// What is signed.
-    pub propose: Propose,
-    /// The block's header.
-    pub header: Header,
-    /// All transaction hashes in order.
-    pub transaction_hashes: Vec<B256>,
-    /// Raw transactions that others may lack.
-    pub prefilled: Vec<(u32, Bytes)>,
-    /// Why the view may begin.
-    pub justification: Option<Justification>,
-}
-
-impl UnsignedProposal {
-    /// The proposal with the leader's signature.
-    #[must_use]
-    pub fn into_signed(self, propose: Signed<Propose>) -> Proposal {
-        let Self { header, transaction_hashes, prefilled, justification, .. } = self;
-        Proposal { propose, header, transaction_hashes, prefilled, justification }
-    }
-}
-
 /// What block to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BuildPlan {
@@ -314,31 +264,4 @@ pub enum Alarm {
         /// Who, and what they computed.
         rejects: Vec<Signed<Reject>>,
     },
-}
-
-/// What the vote log held of one height.
-#[derive(Clone, Debug, Default)]
-pub struct OwnRecord {
-    /// Own signed messages in the order of signing.
-    pub messages: Vec<Message>,
-    /// The last lock.
-    pub prepared: Option<(PrepareCertificate, Arc<Block>)>,
-}
-
-/// Whether what the vote log says is all that this key ever signed above the head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// It is.
-    Full,
-    /// It may not be: the log was missing, damaged, or the database went back.
-    None,
-}
-
-/// What a replica is given back after a restart.
-#[derive(Clone, Debug)]
-pub struct Recovered {
-    /// By height, above the head.
-    pub records: BTreeMap<Height, OwnRecord>,
-    /// Whether that is all.
-    pub trust: Trust,
 }

@@ -25,15 +25,18 @@
 //! 4. Messages for the next height wait in [`Early`], unchecked, until [`Effect::Enter`] names its validators.
 //!
 //! ## Where to read
-//! `replica` holds the state and the dispatch; `proposing`, `voting` and `view_change` are the three parts
-//! of the protocol; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
+//! `replica` holds the state and the dispatch; `proposing`, `voting`, `deciding` and `view_change` are the parts
+//! of the protocol, `refusals` what is said when it cannot go on with a block; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
 //! `abstention` say what a restarted node may still sign. `snapshot` and `notes` are what people are shown.
 
 mod abstention;
+mod batch;
 mod config;
+mod deciding;
 mod early;
 mod footprint;
 mod guard;
+mod heard;
 mod interface;
 mod liveness;
 mod mutant;
@@ -42,6 +45,7 @@ mod mutations;
 mod notes;
 mod proposing;
 mod recovery;
+mod refusals;
 mod replica;
 mod snapshot;
 mod undecided;
@@ -50,18 +54,18 @@ mod votes;
 mod voting;
 
 pub use abstention::Abstention;
+pub use batch::{Unsigned, UnsignedProposal, VoteBatch};
 pub use config::ReplicaConfig;
 pub use early::Early;
 pub use footprint::Footprint;
 pub use guard::{GuardError, SignGuard};
+pub use heard::{LastHeard, MessageKind};
 pub use interface::{
-    Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, OwnRecord, Recovered, Timer,
-    Trust, Unsigned, UnsignedProposal, Verdict, VoteBatch,
+    Alarm, BlockSource, BuildPlan, Candidate, Effect, Evidence, Head, Input, Timer, Verdict,
 };
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
 pub use notes::{Fact, Note, ViewChangeReason};
+pub use recovery::{OwnRecord, Recovered, Trust};
 pub use replica::Replica;
-pub use snapshot::{
-    BlockStanding, LastHeard, MessageKind, NotVoting, Phase, Snapshot, TimerStanding, ValidatorView,
-};
+pub use snapshot::{BlockStanding, NotVoting, Phase, Snapshot, TimerStanding, ValidatorView};

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 /// A status every second: two ticks.
 const TICKS_PER_STATUS: u32 = 2;
-/// A leader of whom nothing signed arrived for two seconds is silent (R18).
+/// A leader of whom nothing signed arrived for so many ticks, 1.5 to 2 s, is silent (R18).
 const SILENT_TICKS: u32 = 4;
 
 /// Who was heard when, in ticks.

@@ -67,7 +67,7 @@ pub enum Fact {
         /// Why.
         reason: RejectReason,
     },
-    /// Nothing of a validator was heard for two seconds (R18).
+    /// Nothing of a validator was heard for four ticks (R18).
     Silent(NodeId),
     /// It is heard again.
     Heard(NodeId),

@@ -1,11 +1,40 @@
 //! What a restarted replica knows of its own past: sent again, never signed again.
 
-use quorate_types::{Message, Phase, Prepared, View};
+use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{BlockSource, Fact, OwnRecord, Replica, mutant::Mutant, undecided::BlockState};
+use quorate_types::{Block, Height, Message, Phase, PrepareCertificate, Prepared, View};
+
+use crate::{BlockSource, Fact, MessageKind, Replica, mutant::Mutant, undecided::BlockState};
 
 /// Views of own statements kept for comparison with what comes back from others (R23).
 const MAX_OWN_VIEWS: usize = 64;
+
+/// What the vote log held of one height.
+#[derive(Clone, Debug, Default)]
+pub struct OwnRecord {
+    /// Own signed messages in the order of signing.
+    pub messages: Vec<Message>,
+    /// The last lock.
+    pub prepared: Option<(PrepareCertificate, Arc<Block>)>,
+}
+
+/// Whether what the vote log says is all that this key ever signed above the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It is.
+    Full,
+    /// It may not be: the log was missing, damaged, or the database went back.
+    None,
+}
+
+/// What a replica is given back after a restart.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// By height, above the head.
+    pub records: BTreeMap<Height, OwnRecord>,
+    /// Whether that is all.
+    pub trust: Trust,
+}
 
 impl Replica {
     /// Takes back what the vote log held of this height (R20).
@@ -29,7 +58,7 @@ impl Replica {
 
     /// Counts an own message like anyone's, and remembers it as said.
     pub(crate) fn take_own(&mut self, message: Message) {
-        let slot = match &message {
+        match &message {
             Message::Proposal(proposal) => {
                 let propose = proposal.propose.statement;
                 if !self.config.breaks(Mutant::ProposesAgain) {
@@ -40,7 +69,6 @@ impl Replica {
                 if !matches!(self.now.blocks.get(&propose.block_hash), Some(BlockState::Valid(_))) {
                     self.check_block(propose.block_hash, BlockSource::Proposal(proposal.clone()), false);
                 }
-                1
             }
             Message::Vote(vote) => {
                 let said = match vote.statement.phase {
@@ -49,17 +77,15 @@ impl Replica {
                 };
                 said.insert(vote.statement.view, vote.statement.block_hash);
                 self.on_vote(*vote);
-                2 + u8::from(vote.statement.phase == Phase::Commit)
             }
             Message::ViewChange(change) => {
                 let said = change.signed.statement;
                 self.now.own.changed.insert(said.view, said.prepared);
                 self.on_view_change(change.clone());
-                4
             }
             Message::Reject(_) | Message::Status(_) | Message::Decided(_) => return,
-        };
-        self.now.own.latest.insert(slot, message);
+        }
+        self.now.own.latest.insert(MessageKind::of(&message), message);
         self.forget_oldest_own();
     }
 
@@ -78,7 +104,7 @@ impl Replica {
     /// Whether a statement of the own key is one that this replica made. Views older than those kept count as
     /// known: what is too old to compare must not stop the node.
     pub(crate) fn is_own_known(&self, message: &Message) -> bool {
-        fn known<T: PartialEq>(said: &std::collections::BTreeMap<View, T>, view: View, what: &T) -> bool {
+        fn known<T: PartialEq>(said: &BTreeMap<View, T>, view: View, what: &T) -> bool {
             let older =
                 said.len() >= MAX_OWN_VIEWS && said.first_key_value().is_some_and(|(first, _)| view < *first);
             older || said.get(&view) == Some(what)

@@ -1,14 +1,12 @@
-//! The replica: its state, the dispatch of inputs, and the way from one height to the next.
+//! The replica: its state, and the dispatch of inputs.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_types::{
-    B256, CommitCertificate, Decided, Height, Message, NodeId, ValidatorSet, Verified, View,
-};
+use quorate_types::{B256, Height, Message, NodeId, ValidatorSet, Verified, View};
 
 use crate::{
-    Abstention, Alarm, BlockSource, Candidate, Effect, Evidence, Fact, Head, Input, LastHeard, MessageKind,
-    NotVoting, Note, OwnRecord, Recovered, ReplicaConfig, Timer, Trust, Verdict,
+    Abstention, Alarm, Effect, Evidence, Head, Input, LastHeard, MessageKind, NotVoting, Note, OwnRecord,
+    Recovered, ReplicaConfig, Timer, Trust, Verdict,
     liveness::Liveness,
     mutant::Mutant,
     undecided::{BlockState, Undecided},
@@ -102,12 +100,12 @@ impl Replica {
             Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
             Input::Durable(height) => {
                 self.durable = self.durable.max(height);
-                self.arm_view_timer();
+                self.heed_wishes();
             }
             Input::Synced(head) => self.on_synced(head),
             Input::DiskRoom(room) => {
                 self.disk_room = room;
-                self.arm_view_timer();
+                self.heed_wishes();
             }
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
@@ -152,7 +150,7 @@ impl Replica {
 
     /// Everything that may have become possible, in the protocol's order. Each part does nothing
     /// when its time has not come or is over.
-    fn progress(&mut self) {
+    pub(crate) fn progress(&mut self) {
         self.try_leave_abstention();
         self.try_propose();
         self.try_prevote();
@@ -264,96 +262,7 @@ impl Replica {
                 // Asked for again with the next resend.
                 self.now.blocks.remove(&block_hash);
             }
-            Verdict::Mismatched => {
-                // The offer was wrong; the block itself may be sound, and be offered rightly.
-                self.now.blocks.remove(&block_hash);
-                self.now.proposals.retain(|_, it| it.propose.statement.block_hash != block_hash);
-            }
-        }
-    }
-
-    fn on_decided(&mut self, decided: Decided) -> bool {
-        let Decided { certificate, block } = decided;
-        if let Some(block) = block {
-            self.check_block(certificate.block_hash(), BlockSource::Block(block), false);
-        }
-        self.now.decided.get_or_insert(certificate);
-        // Whoever else is behind says so itself, and is helped by its neighbours.
-        false
-    }
-
-    /// Decide (R10): a quorum of commits for one (height, view, hash), whatever the view.
-    fn try_decide(&mut self) {
-        let Some(certificate) = self.now.decided.clone() else { return };
-        let block_hash = certificate.block_hash();
-        match self.now.blocks.get(&block_hash) {
-            Some(BlockState::Valid(candidate)) => {
-                let candidate = candidate.clone();
-                self.decide(candidate, certificate);
-            }
-            Some(BlockState::Checking { .. }) => {}
-            Some(&BlockState::Invalid { reason, roots }) => self.diverge(certificate, reason, roots),
-            None => self.fetch_from_signers(&certificate),
-        }
-    }
-
-    fn decide(&mut self, candidate: Candidate, certificate: CommitCertificate) {
-        // The timer stops before the write: a decision is not to be doubted while the disk is slow
-        // (faults.md, timeout-during-commit).
-        self.stop_timers();
-        self.note(Fact::Decided { view: certificate.view(), block_hash: certificate.block_hash() });
-        let head = Head {
-            height: self.now.height,
-            hash: candidate.block.hash(),
-            next_validators: candidate.next_validators.clone(),
-        };
-        self.emit(Effect::Decide { candidate, certificate });
-        self.go_on_from(head);
-    }
-
-    fn on_synced(&mut self, head: Head) {
-        self.durable = self.durable.max(head.height);
-        if head.height >= self.now.height {
-            self.stop_timers();
-            self.go_on_from(head);
-        }
-    }
-
-    fn go_on_from(&mut self, head: Head) {
-        let changed = *self.now.validators != *head.next_validators;
-        self.head_height = head.height;
-        self.now = Undecided::new(head.height.next(), head.next_validators, head.hash);
-        self.work = false;
-        self.liveness.early_timeouts = 0;
-        if changed {
-            let set = &self.now.validators;
-            self.note(Fact::SetChanged { validators: set.len(), quorum: set.quorum() });
-        }
-        self.begin_height();
-        self.progress();
-    }
-
-    fn begin_height(&mut self) {
-        let height = self.now.height;
-        self.note(Fact::Entered);
-        self.emit(Effect::Enter { height, validators: self.now.validators.clone() });
-        self.recovered = self.recovered.split_off(&height);
-        if let Some(record) = self.recovered.remove(&height) {
-            self.restore(record);
-        }
-        self.emit(Effect::SetTimer(Timer::BlockInterval(height), self.config.min_block_interval));
-        if let Some(interval) = self.config.empty_block_interval {
-            self.emit(Effect::SetTimer(Timer::EmptyBlock(height), interval));
-        }
-        self.emit(Effect::SetTimer(Timer::Resend(height), self.config.resend_interval()));
-        self.arm_view_timer();
-    }
-
-    fn stop_timers(&mut self) {
-        let (height, view) = (self.now.height, self.now.view);
-        self.emit(Effect::CancelTimer(Timer::View(height, view)));
-        for timer in [Timer::HalfView, Timer::BlockInterval, Timer::EmptyBlock, Timer::Resend] {
-            self.emit(Effect::CancelTimer(timer(height)));
+            Verdict::Mismatched => self.on_mismatched(block_hash),
         }
     }
 

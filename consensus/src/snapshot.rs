@@ -1,9 +1,9 @@
 //! What an operator is shown: who is in which view, who voted, whose turn it is, and what is waited for. Facts only:
 //! the words for them are the node's.
 
-use quorate_types::{B256, Height, Message, NodeId, Phase as VotePhase, Prepared, RejectReason, View};
+use quorate_types::{B256, Height, NodeId, Prepared, RejectReason, View};
 
-use crate::{Abstention, Replica, liveness::TICK, replica::Signing, undecided::BlockState};
+use crate::{Abstention, LastHeard, Replica, liveness::TICK, replica::Signing, undecided::BlockState};
 
 /// How far the current view has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,30 +80,6 @@ pub enum BlockStanding {
     Refused(RejectReason),
 }
 
-/// The kinds of message, as slots of their signer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is named after its message")]
-pub enum MessageKind {
-    Proposal,
-    Prevote,
-    Commit,
-    ViewChange,
-    Reject,
-    Status,
-    Decided,
-}
-
-/// The last that was heard of a validator, over any path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastHeard {
-    /// What it was.
-    pub kind: MessageKind,
-    /// The height it was about.
-    pub height: Height,
-    /// The view it was about.
-    pub view: View,
-}
-
 /// A replica at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -170,36 +146,6 @@ pub struct ValidatorView {
     pub view_change: Option<View>,
     /// Why it refused a block of this height.
     pub reject: Option<RejectReason>,
-}
-
-impl MessageKind {
-    pub(crate) const fn of(message: &Message) -> Self {
-        match message {
-            Message::Proposal(_) => Self::Proposal,
-            Message::Vote(vote) => match vote.statement.phase {
-                VotePhase::Prevote => Self::Prevote,
-                VotePhase::Commit => Self::Commit,
-            },
-            Message::ViewChange(_) => Self::ViewChange,
-            Message::Reject(_) => Self::Reject,
-            Message::Status(_) => Self::Status,
-            Message::Decided(_) => Self::Decided,
-        }
-    }
-}
-
-impl LastHeard {
-    pub(crate) fn of(message: &Message) -> Self {
-        let view = match message {
-            Message::Proposal(it) => it.propose.statement.view,
-            Message::Vote(it) => it.statement.view,
-            Message::ViewChange(it) => it.signed.statement.view,
-            Message::Reject(it) => it.statement.view,
-            Message::Status(it) => it.statement.view,
-            Message::Decided(it) => it.certificate.view(),
-        };
-        Self { kind: MessageKind::of(message), height: message.height(), view }
-    }
 }
 
 impl Replica {

@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use quorate_types::{
     B256, Block, CommitCertificate, Height, Message, NodeId, Phase, PrepareCertificate, Prepared, Proposal,
-    Reject, RejectReason, Roots, Signed, SignedViewChange, ValidatorSet, View, Vote,
+    Propose, Reject, RejectReason, Roots, Signed, SignedViewChange, ValidatorSet, View, Vote,
 };
 
-use crate::{BuildPlan, Candidate, votes::VoteBook};
+use crate::{BuildPlan, Candidate, MessageKind, votes::VoteBook};
 
 /// Blocks that may be known for one height. Honest leaders of successive views offer few different
 /// ones; a lying leader one for each view.
 const MAX_CANDIDATES: usize = 16;
-/// Proposals kept: those of the last views.
+/// Proposals kept, and offers set aside: those of the last views.
 const MAX_PROPOSALS: usize = 4;
 
 /// What is known about a block of this height.
@@ -39,7 +39,7 @@ pub(crate) struct Own {
     pub(crate) committed: BTreeMap<View, B256>,
     pub(crate) changed: BTreeMap<View, Option<Prepared>>,
     /// The last message of each kind, to be sent again: proposal, prevote, commit, view change.
-    pub(crate) latest: BTreeMap<u8, Message>,
+    pub(crate) latest: BTreeMap<MessageKind, Message>,
 }
 
 /// How the timer of the current view stands.
@@ -48,6 +48,14 @@ pub(crate) struct ViewTimer {
     pub(crate) armed: bool,
     /// How often it was held back for a block under execution.
     pub(crate) held_back: u32,
+}
+
+/// The first offer of a view that came to nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SetAside {
+    pub(crate) propose: Signed<Propose>,
+    /// Whether that is for good. Otherwise what travelled with it did not fit, which whoever passed it on may have spoilt.
+    pub(crate) refused: bool,
 }
 
 /// The state of one height.
@@ -65,6 +73,7 @@ pub(crate) struct Undecided {
     /// The plan that the driver works on, or could not carry out: once for a view is enough.
     pub(crate) building: Option<BuildPlan>,
     pub(crate) proposals: BTreeMap<View, Arc<Proposal>>,
+    pub(crate) set_aside: BTreeMap<View, SetAside>,
     pub(crate) blocks: BTreeMap<B256, BlockState>,
     pub(crate) votes: VoteBook,
     pub(crate) view_changes: BTreeMap<NodeId, SignedViewChange>,
@@ -93,6 +102,7 @@ impl Undecided {
             empty_block_due: false,
             building: None,
             proposals: BTreeMap::new(),
+            set_aside: BTreeMap::new(),
             blocks: BTreeMap::new(),
             votes: VoteBook::default(),
             view_changes: BTreeMap::new(),
@@ -147,6 +157,20 @@ impl Undecided {
         while self.proposals.len() > MAX_PROPOSALS {
             self.proposals.pop_first();
         }
+    }
+
+    /// Remembers an offer that came to nothing, so that it costs nothing when it is made again.
+    pub(crate) fn set_aside(&mut self, propose: Signed<Propose>, refused: bool) {
+        self.set_aside.insert(propose.statement.view, SetAside { propose, refused });
+        while self.set_aside.len() > MAX_PROPOSALS {
+            self.set_aside.pop_first();
+        }
+    }
+
+    /// The first that the leader of `view` signed (R24).
+    pub(crate) fn first_offer(&self, view: View) -> Option<Signed<Propose>> {
+        let aside = || self.set_aside.get(&view).map(|it| it.propose);
+        self.proposals.get(&view).map(|it| it.propose).or_else(aside)
     }
 
     /// The weight of the validators whose latest wish is for `view` or higher.

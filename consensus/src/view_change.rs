@@ -76,7 +76,7 @@ impl Replica {
     /// Timeout (R11, R12): from here on no vote in a view below `view`, and the wish carries the lock.
     pub(crate) fn change_view(&mut self, view: View, reason: ViewChangeReason) {
         if !self.may_sign() {
-            // Armed anew once it may.
+            // Both come up again once it may.
             self.now.timer.armed = false;
             return;
         }
@@ -113,14 +113,22 @@ impl Replica {
                 return false;
             }
         }
-        self.learn_lock(change.certificate.clone());
+        let certificate = change.certificate.clone();
         if self.config.breaks(Mutant::DropsAttachment) {
             change.certificate = None;
         }
+        // Before the lock is looked at: its signer has the block on disk, should that be missing here.
         self.now.view_changes.insert(signer, change);
+        self.learn_lock(certificate);
+        self.heed_wishes();
+        true
+    }
+
+    /// Goes where the wishes lead, and starts the timer when its time has come: with each wish, and when this node may sign
+    /// again, since what came meanwhile led nowhere (R13, R14).
+    pub(crate) fn heed_wishes(&mut self) {
         self.jump();
         self.arm_view_timer();
-        true
     }
 
     /// Jump (R13): to the highest view that validators with an honest one among them wish for or beyond. One liar

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use quorate_types::{
-    B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, Reject,
-    RejectReason, Roots, Signed, SignedViewChange, View, Vote,
+    B256, CommitCertificate, NodeId, Phase, PrepareCertificate, Proposal, QuorumCertificate, RejectReason,
+    Signed, SignedViewChange, View, Vote,
 };
 
 use crate::{
-    Alarm, BlockSource, Effect, Evidence, Fact, Replica, Unsigned, ViewChangeReason, VoteBatch,
-    mutant::Mutant, replica::Signing, undecided::BlockState, votes::Counted,
+    BlockSource, Effect, Evidence, Fact, Replica, Unsigned, ViewChangeReason, VoteBatch, mutant::Mutant,
+    undecided::BlockState, votes::Counted,
 };
 
 impl Replica {
@@ -17,28 +17,29 @@ impl Replica {
     /// view it is this protocol's NEW-VIEW and takes this node along.
     pub(crate) fn on_proposal(&mut self, proposal: Arc<Proposal>) -> bool {
         let propose = proposal.propose.statement;
-        if let Some(first) = self.now.proposals.get(&propose.view) {
-            if first.propose.statement != propose {
-                let evidence = Evidence::Proposals(first.propose, proposal.propose);
-                self.report(evidence);
-                if self.config.breaks(Mutant::PrevotesAgain) {
-                    self.now.keep_proposal(proposal.clone());
-                    self.check_proposal(proposal);
-                }
+        if let Some(first) = self.now.first_offer(propose.view).filter(|it| it.statement != propose) {
+            self.report(Evidence::Proposals(first, proposal.propose));
+            if self.config.breaks(Mutant::PrevotesAgain) {
+                self.now.keep_proposal(proposal.clone());
+                self.check_proposal(proposal);
             }
+            return false;
+        }
+        let aside = self.now.set_aside.get(&propose.view).copied();
+        if self.now.proposals.contains_key(&propose.view) || aside.is_some_and(|it| it.refused) {
             return false;
         }
         if propose.view < self.now.view || propose.view < self.now.abandoned_below {
             return false;
         }
         if proposal.header.parent_hash != self.now.parent_hash {
-            self.reject(propose.view, propose.block_hash, RejectReason::Header, None);
+            self.refuse(proposal.propose, RejectReason::Header);
             return false;
         }
         if let Some(candidate) = self.now.valid(&propose.block_hash)
             && candidate.block.body_hash() != propose.body_hash
         {
-            self.reject(propose.view, propose.block_hash, RejectReason::Transaction, None);
+            self.refuse(proposal.propose, RejectReason::Transaction);
             return false;
         }
         if propose.view > self.now.view {
@@ -50,7 +51,8 @@ impl Replica {
         self.check_proposal(proposal.clone());
         self.learn_lock(lock_behind(&proposal).cloned());
         self.arm_view_timer();
-        true
+        // One that was set aside counts as new no more: it would go round among nodes that set it aside in turn.
+        aside.is_none()
     }
 
     /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is
@@ -235,62 +237,6 @@ impl Replica {
         sources.extend(others);
         sources.retain(|id| *id != self.config.me);
         self.check_block(block_hash, BlockSource::Peers(sources), false);
-    }
-
-    pub(crate) fn on_refused(&mut self, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
-        self.now.note_block(block_hash, BlockState::Invalid { reason, roots });
-        let mut views =
-            self.now.proposals.iter().filter(|(_, it)| it.propose.statement.block_hash == block_hash);
-        if let Some((view, _)) = views.next_back() {
-            self.reject(*view, block_hash, reason, roots);
-        }
-    }
-
-    /// Divergence (R22): a quorum decided what this node refused, before or after it did. It votes no more, and says
-    /// so once (faults.md, silent-divergence).
-    pub(crate) fn diverge(
-        &mut self,
-        certificate: CommitCertificate,
-        reason: RejectReason,
-        roots: Option<Roots>,
-    ) {
-        if !std::mem::replace(&mut self.now.diverged, true) && !self.config.breaks(Mutant::HidesDivergence) {
-            self.signing = Signing::Stopped;
-            self.emit(Effect::Alarm(Alarm::Diverged { certificate, reason, roots }));
-        }
-    }
-
-    fn reject(&mut self, view: View, block_hash: B256, reason: RejectReason, roots: Option<Roots>) {
-        if self.may_sign() {
-            let height = self.now.height;
-            self.note(Fact::Rejected { by: self.config.me, block_hash, reason });
-            self.emit(Effect::Reject(Reject { height, view, block_hash, reason, roots }));
-        }
-    }
-
-    /// One refusal is kept for each validator; from those that could hold an honest one about roots comes an alarm (R22).
-    pub(crate) fn on_reject(&mut self, reject: Signed<Reject>) -> bool {
-        if self
-            .now
-            .rejects
-            .get(&reject.signer)
-            .is_some_and(|known| known.statement.view >= reject.statement.view)
-        {
-            return false;
-        }
-        self.now.rejects.insert(reject.signer, reject);
-        let block_hash = reject.statement.block_hash;
-        self.note(Fact::Rejected { by: reject.signer, block_hash, reason: reject.statement.reason });
-        let disputes = |it: &&Signed<Reject>| {
-            it.statement.reason == RejectReason::Divergence && it.statement.block_hash == block_hash
-        };
-        let rejects: Vec<_> = self.now.rejects.values().filter(disputes).copied().collect();
-        if self.now.validators.weight_of_all(rejects.iter().map(|it| &it.signer))
-            >= self.now.validators.honest()
-        {
-            self.emit(Effect::Alarm(Alarm::RootsDisputed { height: self.now.height, block_hash, rejects }));
-        }
-        true
     }
 }
 

@@ -11,6 +11,7 @@ mod assemble;
 mod disk;
 mod listen;
 mod network_events;
+mod shared;
 
 use std::{
     process::ExitCode,

@@ -163,7 +163,7 @@ pub struct Node {
     pub replica: Replica,
     guard: SignGuard,
     records: BTreeMap<Height, OwnRecord>,
-    head: Head,
+    pub head: Head,
 }
 
 impl Node {

@@ -1,7 +1,7 @@
 //! Timers, wishes, jumps, and what the leader of a later view may propose.
 
-use quorate_consensus::{BlockSource, Effect, Input, Timer, Verdict};
-use quorate_types::{Phase, Prepared, View};
+use quorate_consensus::{BlockSource, Effect, Head, Input, Timer, Verdict};
+use quorate_types::{Message, Phase, Prepared, SignedViewChange, View, ViewChange};
 
 use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, statements, votes, wishes};
 
@@ -108,7 +108,11 @@ pub fn a_lock_without_its_body_is_fetched_or_left_out() {
         Effect::Check { source: BlockSource::Peers(peers), .. } => Some(peers.clone()),
         _ => None,
     });
-    assert!(asked.is_some(), "at once");
+    assert_eq!(
+        asked.expect("at once")[0],
+        node.net.id(3),
+        "who names the lock is asked, though it did not prevote"
+    );
     node.feed(Input::Checked { block_hash: block.hash(), verdict: Verdict::Unavailable });
     let effects = node.hears(node.net.wished(1, 3, None));
     // It jumped with the second wish; its own and those two are a quorum, and one of them carries the lock.
@@ -169,4 +173,58 @@ pub fn a_vote_shows_the_view_of_its_signer() {
     node.times_out(0);
     assert!(!sets(&node.hears(node.net.wished(1, 1, None)), next));
     assert!(sets(&node.hears(node.net.vote(3, Phase::Prevote, 1, &block)), next));
+}
+
+/// R13: wishes that come while the disk is full count once there is room, as nobody has to repeat them until then.
+#[test]
+pub fn wishes_that_came_while_the_disk_was_full_are_followed() {
+    let mut node = Node::started();
+    node.feed(Input::DiskRoom(false));
+    for who in [1, 2] {
+        assert!(statements(&node.hears(node.net.wished(who, 2, None))).is_empty());
+    }
+    let effects = node.feed(Input::DiskRoom(true));
+    assert_eq!(wishes(&effects).iter().map(|it| it.view).collect::<Vec<_>>(), [View(2)]);
+    assert!(sets(&effects, Timer::View(HEIGHT, View(2))), "and with its own they are a quorum");
+}
+
+/// A node with two decided blocks, of which neither record is synced; and the head that the first of them makes.
+fn two_blocks_above_the_disk() -> (Node, Head) {
+    let mut node = Node::started();
+    let [first, _] = [(); 2].map(|()| {
+        let block = node.net.block_on(&node.head, 0);
+        node.hears(node.decided(&block, 0));
+        node.executes(&block);
+        node.head = Head { height: block.height(), hash: block.hash(), ..node.net.head() };
+        node.head.clone()
+    });
+    (node, first)
+}
+
+/// R13, R14: the same while two decided blocks wait for the disk; however the record of the first one comes to be synced.
+#[test]
+pub fn wishes_that_came_while_the_disk_was_behind_are_followed() {
+    for by_sync in [false, true] {
+        let (mut node, synced) = two_blocks_above_the_disk();
+        let height = node.replica.height();
+        for who in [1, 2] {
+            let change = ViewChange { height, view: View(1), prepared: None };
+            let signed = node.net.sign(who, change);
+            let wish = Message::ViewChange(SignedViewChange { signed, certificate: None });
+            assert!(statements(&node.hears(wish)).is_empty());
+        }
+        let input = if by_sync { Input::Synced(synced) } else { Input::Durable(synced.height) };
+        let effects = node.feed(input);
+        assert_eq!(wishes(&effects).iter().map(|it| it.view).collect::<Vec<_>>(), [View(1)], "{by_sync}");
+        assert!(sets(&effects, Timer::View(height, View(1))));
+    }
+}
+
+/// R14: a durable head that comes by sync may be all that the timer waited for.
+#[test]
+pub fn a_head_that_sync_made_durable_starts_the_timer() {
+    let (mut node, synced) = two_blocks_above_the_disk();
+    let timer = Timer::View(node.replica.height(), View(0));
+    assert!(!sets(&node.feed(Input::Work(true)), timer), "two records are not synced");
+    assert!(sets(&node.feed(Input::Synced(synced)), timer));
 }

@@ -1,6 +1,6 @@
 //! Prevotes, locks, commits, decisions.
 
-use quorate_consensus::{Alarm, BlockSource, Effect, Evidence, Input, Timer};
+use quorate_consensus::{Alarm, BlockSource, Effect, Evidence, Head, Input, Timer, Verdict};
 use quorate_types::{B256, Height, Message, Phase, Roots, View, Vote};
 
 use crate::support::{HEIGHT, Node, has, position, statements, votes};
@@ -85,8 +85,7 @@ pub fn a_commit_waits_for_the_disk() {
     let first = node.net.block(0);
     node.prevotes(&first);
     node.hears(node.decided(&first, 0));
-    let head =
-        quorate_consensus::Head { height: HEIGHT, hash: first.hash(), next_validators: node.net.set.clone() };
+    let head = Head { height: HEIGHT, hash: first.hash(), next_validators: node.net.set.clone() };
     let second = node.net.block_on(&head, 0);
     node.hears(node.net.proposed(0, &second, None));
     let effects = node.executes(&second);
@@ -107,7 +106,7 @@ pub fn nothing_is_signed_two_blocks_above_the_disk() {
         let block = node.net.block_on(&head, 0);
         node.hears(node.decided(&block, 0));
         node.executes(&block);
-        head = quorate_consensus::Head { height: block.height(), hash: block.hash(), ..head };
+        head = Head { height: block.height(), hash: block.hash(), ..head };
     }
     assert_eq!(node.replica.height(), Height(7));
     let third = node.net.block_on(&head, 0);
@@ -125,6 +124,47 @@ pub fn two_proposals_in_one_view_are_evidence_and_the_first_stays() {
     assert!(has(&effects, |it| matches!(it, Effect::Report(Evidence::Proposals(..)))));
     assert!(votes(&node.executes(&second)).is_empty());
     assert_eq!(votes(&node.executes(&first)), [(Phase::Prevote, View(0), first.hash())]);
+}
+
+/// R5: a liar that sends its bad offer again makes nobody sign again, and a second one beside it is evidence.
+#[test]
+pub fn a_bad_offer_is_refused_once() {
+    let mut node = Node::started();
+    let elsewhere = Head { hash: B256::repeat_byte(5), ..node.net.head() };
+    let [bad, worse] = [0, 1].map(|salt| node.net.block_on(&elsewhere, salt));
+    let refuses = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Reject(_)));
+    assert!(refuses(&node.hears(node.net.proposed(0, &bad, None))));
+    for _ in 0..3 {
+        node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+        assert!(!refuses(&node.hears(node.net.proposed(0, &bad, None))));
+    }
+    let effects = node.hears(node.net.proposed(0, &worse, None));
+    assert!(!refuses(&effects));
+    assert!(has(&effects, |it| matches!(it, Effect::Report(Evidence::Proposals(..)))));
+}
+
+/// R19: what does not fit its header is looked at again, as whoever passed it on may have spoilt it; but it would go round
+/// in a ring for ever if it counted as new each time.
+#[test]
+pub fn a_spoilt_offer_does_not_go_round_for_ever() {
+    let mut node = Node::started();
+    let (block, other) = (node.net.block(0), node.net.block(1));
+    let relays = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Relay { .. }));
+    let checks = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Check { .. }));
+    let spoilt = |node: &mut Node| {
+        let effects = node.hears(node.net.proposed(0, &block, None));
+        let verdict = Verdict::Mismatched;
+        node.feed(Input::Checked { block_hash: block.hash(), verdict });
+        (checks(&effects), relays(&effects))
+    };
+    assert_eq!(spoilt(&mut node), (true, true));
+    assert_eq!(spoilt(&mut node), (true, false));
+    node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+    assert_eq!(spoilt(&mut node), (true, true), "once in each resend interval");
+    let effects = node.hears(node.net.proposed(0, &other, None));
+    assert!(has(&effects, |it| matches!(it, Effect::Report(Evidence::Proposals(..)))), "the first one stays");
+    node.hears(node.net.proposed(0, &block, None));
+    assert_eq!(votes(&node.executes(&block)), [(Phase::Prevote, View(0), block.hash())], "unspoilt");
 }
 
 /// faults.md, reproposal-too-old: the time check refuses every proposal after an outage (FISCO #4123).

@@ -108,6 +108,7 @@ fn read_and_mend(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
     use quorate_types::{B256, Ed25519, Height, NodeKey, Signature, Verifier as _, View, Vote};
 
     use super::*;
@@ -142,6 +143,23 @@ mod tests {
             let signature = Signature(signed.signature.to_vec().try_into().expect("64 bytes"));
             assert!(Ed25519.verify(validator, &signed.bytes, &signature));
         }
+    }
+
+    /// Given one lie told twice, then the metric counts each, under the name of who told it.
+    #[test]
+    fn each_lie_that_is_noticed_is_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key = NodeKey::from_seed([3; 32]);
+        let lie = Evidence::Votes(vote(&key, 1), vote(&key, 2));
+        let recorder = PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || {
+            let file = EvidenceFile::open(folder.path(), DOMAIN, ConsensusRecord::default());
+            file.keep(&lie);
+            file.keep(&lie);
+        });
+        let shown = recorder.handle().render();
+        let count = format!("quorate_equivocations_total{{validator=\"{}\"}} 2", key.id());
+        assert!(shown.contains(&count), "{shown}");
     }
 
     /// Given a line that a crash has torn within a letter, when a proof is kept after it and the node started again, then

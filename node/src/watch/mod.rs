@@ -1,7 +1,7 @@
 //! Says what is happening: from the replica's facts to states, events, figures and sentences.
 //!
 //! ```text
-//! Replica::snapshot --10 times a second--> words --> ConsensusState --> rpc, monitor (status, /readyz, log)
+//! Replica::snapshot --10 times a second--> words, waiting --> ConsensusState --> rpc, monitor (status, /readyz, log)
 //! Replica::notes ----- after each step --> Watcher -> event ring, metrics
 //! Effect::Report, Effect::Alarm ---------> evidence file, alarms
 //! ```
@@ -10,6 +10,7 @@
 mod alarms;
 mod evidence;
 mod names;
+mod waiting;
 mod watcher;
 mod words;
 

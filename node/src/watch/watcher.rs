@@ -11,11 +11,7 @@ use quorate_rpc::{ConsensusEvent, ConsensusRecord, ConsensusState, LastMessage, 
 use quorate_types::{B256, CommitCertificate, Height, NodeId, RejectReason, View};
 use tokio::sync::watch;
 
-use super::{
-    Alarms, EvidenceFile, Names,
-    alarms::AlarmKind,
-    words::{self, Teller},
-};
+use super::{Alarms, EvidenceFile, Names, alarms::AlarmKind, waiting::Teller, words};
 use crate::{clock, metrics};
 
 /// How often the state is made anew while things happen: often enough for a person, a small part of the steps of a busy

@@ -26,6 +26,7 @@ mod record;
 mod runner;
 mod scenario;
 mod soak;
+mod tending;
 mod topology;
 mod watch;
 
