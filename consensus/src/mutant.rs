@@ -62,16 +62,26 @@ pub enum Mutant {
     OwnWorkOnly,
     /// Does not share what waits (R14).
     SharesNothing,
+    /// An empty block is never due (R14).
+    RestsForEver,
     /// The timer of a view above 0 runs at once (R15).
     ViewsRunAway,
-    /// The timer is not held back for execution, has a small cap, and blocks do not get smaller (R15, R16, R17).
+    /// The timer doubles once and no more (R15).
     SmallCap,
+    /// The timer is not held back for a block under execution (R16).
+    NeverHoldsBack,
+    /// Blocks do not get smaller in later views (R17).
+    FullBlocks,
     /// Waits the whole timer for a silent leader (R18).
     WaitsForSilent,
+    /// Passes over any number of silent leaders at a height (R18).
+    PassesOverAll,
     /// Says everything once (R19).
     SaysOnce,
     /// Passes nothing on (R19).
     PassesNothingOn,
+    /// Tells nobody that is behind what was decided (R19).
+    HelpsNobody,
     /// Takes its lock not back at a restart (R20).
     ForgetsLock,
     /// Signs with two decided blocks not synced (R20).
@@ -88,6 +98,8 @@ pub enum Mutant {
     BelievesRelayedHeads,
     /// Says nothing when a quorum decides what it refused (R22).
     HidesDivergence,
+    /// Raises no alarm over others' refusals (R22).
+    HidesDispute,
     /// Goes on when its key runs twice (R23).
     IgnoresTwin,
     /// Does not report who said two things (R24).
@@ -98,4 +110,6 @@ pub enum Mutant {
     ForgedCertificates,
     /// Verifies certificates with the set of the height before (R25).
     OldSet,
+    /// Votes though it is not in the set (R25).
+    VotesOutside,
 }

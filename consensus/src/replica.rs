@@ -128,7 +128,7 @@ impl Replica {
         self.is_trusted()
             && self.disk_room
             && (self.durable.next() >= self.head_height || self.config.breaks(Mutant::RunsAheadOfDisk))
-            && self.now.validators.contains(&self.config.me)
+            && (self.now.validators.contains(&self.config.me) || self.config.breaks(Mutant::VotesOutside))
     }
 
     /// Whether this node knows all that its key signed at the current height.

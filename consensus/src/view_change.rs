@@ -63,7 +63,8 @@ impl Replica {
             let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
             matches!(state, Some(BlockState::Checking { executing: true }))
         });
-        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && !self.config.breaks(Mutant::SmallCap);
+        let may_be_held = !self.config.breaks(Mutant::NeverHoldsBack);
+        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && may_be_held;
         if executing && held_back {
             self.now.timer.held_back += 1;
             self.note(Fact::HeldBack);
