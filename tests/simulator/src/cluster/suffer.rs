@@ -15,13 +15,15 @@ use crate::{
 impl Cluster {
     /// Has something go wrong now.
     pub fn suffer(&mut self, fault: Fault) {
-        self.world.tally.count(fault.name());
+        fault.name().into_iter().for_each(|name| self.world.tally.count(name));
         match fault {
             Fault::Start(node) => self.start(node),
             Fault::Crash { node, death, after: 0 } => {
                 self.nodes[node].crash(death, &mut self.world);
             }
-            Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
+            Fault::Crash { node, death, after } => {
+                self.nodes[node].fuses.push_back(Fuse { death, after, restarts: false });
+            }
             Fault::Wipe(node) => self.lose(node, "data folders deleted", |disk| {
                 disk.wipe();
                 true
@@ -45,6 +47,7 @@ impl Cluster {
             Fault::ExecutionFails { node, fails } => self.nodes[node].execution_fails = fails,
             Fault::Clock { node, off_s } => self.nodes[node].clock_off_s = off_s,
             Fault::Partition(side) => self.world.network.partition(&side),
+            Fault::Deafen(deaf) => self.world.network.deafen(&deaf),
             Fault::Cut { from, to } => self.world.network.cut(from, to),
             Fault::Mend => self.world.network.mend(),
             Fault::Weather(weather) => self.world.network.weather = weather,
@@ -54,12 +57,16 @@ impl Cluster {
         }
     }
 
-    /// Starts a node, unless it runs; those that run greet it.
+    /// Starts a node, unless it runs: then it will start again after the crash that it waits for. Those that run greet it.
     pub fn start(&mut self, node: usize) {
-        self.nodes[node].fuse = None;
-        if self.nodes[node].is_running() || self.gone[node] {
+        if self.nodes[node].is_running() {
+            self.nodes[node].owe_start();
             return;
         }
+        if self.gone[node] {
+            return;
+        }
+        self.world.tally.count("starts");
         self.nodes[node].start(&mut self.world);
         for other in self.world.others(node) {
             if self.nodes[other].is_running() {
