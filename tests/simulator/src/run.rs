@@ -92,6 +92,9 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
     cluster.run_for(plan.length);
     let healed = cluster.now();
     recover(&mut cluster, &plan);
+    if setup.scenario == Scenario::Calm && plan.liars.is_empty() && cluster.tally().get("view changes") > 0 {
+        cluster.accuse("a view was left, and nothing had gone wrong".to_owned());
+    }
     let mut tally = cluster.tally();
     count_cast(&plan, keys, &mut tally);
     Outcome {

@@ -14,8 +14,8 @@ use crate::{
 
 /// A transaction that fits any packet.
 const LIGHT_BYTES: usize = 16;
-/// Two of these fill the share of raw bytes in a proposal.
-const HEAVY_BYTES: usize = 16 * 1024;
+/// More than the share of raw bytes in a proposal: who was not told of it must fetch the block.
+const HEAVY_BYTES: usize = 40 * 1024;
 /// Between two transactions, milliseconds.
 const BUSY: (u64, u64) = (50, 1500);
 const CALM: (u64, u64) = (1500, 6000);
@@ -25,7 +25,7 @@ const CALM: (u64, u64) = (1500, 6000);
 pub enum Scenario {
     /// Everything at once.
     Harsh,
-    /// Nothing goes wrong.
+    /// Nothing goes wrong, and no view is left.
     Calm,
     /// Processes end at any point, with and without the power, and start again.
     Crash,
@@ -136,8 +136,9 @@ impl Scenario {
             | Self::Twins => {}
         }
         self.draw_special(&mut planner, byzantine.is_none());
+        let calm = self == Self::Calm;
         let may_go = planner.spare() > 0 && planner.losers == 0;
-        let ending = if self == Self::Calm { Ending::default() } else { planner.ending(may_go) };
+        let ending = if calm { Ending::default() } else { planner.ending(may_go) };
         let harsh = self == Self::Harsh;
         // Whose logs may be lost together is reckoned by heads.
         let by_weight = planner.losers < 2;
@@ -147,9 +148,10 @@ impl Scenario {
         if by_weight && ((harsh && planner.chance(0.25)) || self == Self::SetChange) {
             planner.set_changes(4);
         }
-        let gossip = !(harsh && planner.chance(0.3));
+        let gossip = !((harsh || calm) && planner.chance(0.3));
         let empty_block_interval = if planner.chance(0.1) { planner.empty_blocks() } else { None };
-        let transaction_bytes = if harsh && planner.chance(0.05) { HEAVY_BYTES } else { LIGHT_BYTES };
+        let heavy = (harsh && planner.chance(0.05)) || (calm && planner.chance(0.3));
+        let transaction_bytes = if heavy { HEAVY_BYTES } else { LIGHT_BYTES };
         Plan {
             weather,
             pace,

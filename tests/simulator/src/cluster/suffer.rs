@@ -110,3 +110,22 @@ impl Cluster {
         self.nodes[node].inject(Bytes::from(raw), &mut self.world);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_crash_that_waits_outlives_a_start_and_counts_when_it_strikes() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let mut cluster = Cluster::running(1, 4);
+        cluster.suffer(Fault::Crash { node: 2, death: Death::Killed, after: 40 });
+        cluster.start(2);
+        assert_eq!(cluster.tally().get("processes killed"), 0);
+        assert!(cluster.run_until(LIMIT, |it| !it.is_running(2)));
+        assert_eq!(cluster.tally().get("processes killed"), 1);
+        assert!(cluster.run_until(LIMIT, |it| it.is_running(2)), "the start was not in vain");
+    }
+}
