@@ -53,7 +53,7 @@ impl Replica {
             self.stop_timers();
             self.go_on_from(head);
         } else {
-            self.heed_wishes();
+            self.heed_earlier_wishes();
         }
     }
 

@@ -112,7 +112,8 @@ impl Replica {
             && self.now.decided.is_none()
             && !self.now.proposals.contains_key(&self.now.view)
             && self.liveness.is_silent(&leader)
-            && self.liveness.early_timeouts < self.now.validators.max_faulty()
+            && (self.liveness.early_timeouts < self.now.validators.max_faulty()
+                || self.config.breaks(Mutant::PassesOverAll))
             && !self.config.breaks(Mutant::WaitsForSilent);
         if silent {
             self.liveness.early_timeouts += 1;
@@ -161,7 +162,7 @@ impl Replica {
 
     /// Tells a neighbour that is behind what was decided, once a tick.
     pub(crate) fn help(&mut self, neighbour: NodeId, height: Height) {
-        if self.liveness.helped.insert(neighbour) {
+        if self.liveness.helped.insert(neighbour) && !self.config.breaks(Mutant::HelpsNobody) {
             self.emit(Effect::SendDecided { to: neighbour, height });
         }
     }

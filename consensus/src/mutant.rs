@@ -58,26 +58,40 @@ pub enum Mutant {
     KeepsFirstWish,
     /// Keeps a wish without the certificate of its lock (R13).
     DropsAttachment,
+    /// Follows no wish that came while it could not sign (R13, R14).
+    ForgetsWishes,
     /// The timer runs for its own work only (R14).
     OwnWorkOnly,
     /// Does not share what waits (R14).
     SharesNothing,
+    /// An empty block is never due (R14).
+    RestsForEver,
     /// The timer of a view above 0 runs at once (R15).
     ViewsRunAway,
-    /// The timer is not held back for execution, has a small cap, and blocks do not get smaller (R15, R16, R17).
+    /// The timer doubles once and no more (R15).
     SmallCap,
+    /// The timer is not held back for a block under execution (R16).
+    NeverHoldsBack,
+    /// Blocks do not get smaller in later views (R17).
+    FullBlocks,
     /// Waits the whole timer for a silent leader (R18).
     WaitsForSilent,
+    /// Passes over any number of silent leaders at a height (R18).
+    PassesOverAll,
     /// Says everything once (R19).
     SaysOnce,
     /// Passes nothing on (R19).
     PassesNothingOn,
+    /// Tells nobody that is behind what was decided (R19).
+    HelpsNobody,
     /// Takes its lock not back at a restart (R20).
     ForgetsLock,
     /// Signs with two decided blocks not synced (R20).
     RunsAheadOfDisk,
     /// Frames are overwritten when their height is decided, not when it is durable (R20).
     RecyclesEarly,
+    /// Trusts a log whose database went back (R20).
+    TrustsOlderStore,
     /// Trusts a log that is lost (R21).
     TrustsLostLog,
     /// Signs one height above the others' head after its log was lost (R21).
@@ -86,8 +100,12 @@ pub enum Mutant {
     ResumesUnsynced,
     /// Believes heads that others pass on (R21).
     BelievesRelayedHeads,
+    /// Refuses an offer each time that it comes (R22).
+    RefusesAgain,
     /// Says nothing when a quorum decides what it refused (R22).
     HidesDivergence,
+    /// Raises no alarm over others' refusals (R22).
+    HidesDispute,
     /// Goes on when its key runs twice (R23).
     IgnoresTwin,
     /// Does not report who said two things (R24).
@@ -98,4 +116,6 @@ pub enum Mutant {
     ForgedCertificates,
     /// Verifies certificates with the set of the height before (R25).
     OldSet,
+    /// Votes though it is not in the set (R25).
+    VotesOutside,
 }

@@ -4,59 +4,80 @@ use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 use quorate_types::{Block, Header, Proposal, Propose, QuorumCertificate, Signed, ValidatorSet, View, Vote};
 
+use NoticedBy::{Simulator, Stories};
+
 use crate::{Effect, Mutant, Replica, ReplicaConfig, Unsigned, UnsignedProposal, VoteBatch, votes::Votes};
 
 thread_local! {
     static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
 }
 
-/// Each with its name on the command line and the rules of `PROTOCOL.md` that it breaks.
-const ALL: &[(Mutant, &str, &str)] = &[
-    (Mutant::IgnoresInterval, "ignores-interval", "R1"),
-    (Mutant::WaitsAtFirstHeight, "waits-at-first-height", "R1"),
-    (Mutant::ProposesAgain, "proposes-again", "R2"),
-    (Mutant::SignsAhead, "signs-ahead", "R2"),
-    (Mutant::IgnoresLock, "ignores-lock", "R3"),
-    (Mutant::PrevotesAgain, "prevotes-again", "R4"),
-    (Mutant::PrevotesUnexecuted, "prevotes-unexecuted", "R5"),
-    (Mutant::MeasuresReproposals, "measures-reproposals", "R5"),
-    (Mutant::NeverWaitsForTime, "never-waits-for-time", "R5"),
-    (Mutant::StrictTimestamps, "strict-timestamps", "R5"),
-    (Mutant::LowersLock, "lowers-lock", "R6"),
-    (Mutant::LocksWithoutBlock, "locks-without-block", "R6"),
-    (Mutant::QuorumMinusOne, "quorum-minus-one", "R6, R10"),
-    (Mutant::CountsDuplicates, "counts-duplicates", "R6, R10, R13"),
-    (Mutant::NeverFetches, "never-fetches", "R7"),
-    (Mutant::ForgetsBlocks, "forgets-blocks", "R7"),
-    (Mutant::LeavesLockOut, "leaves-lock-out", "R8"),
-    (Mutant::SkipsSync, "skips-sync", "R8"),
-    (Mutant::CommitsOnUnsyncedParent, "commits-on-unsynced-parent", "R9"),
-    (Mutant::MixesViews, "mixes-views", "R10"),
-    (Mutant::WishesWithoutLock, "wishes-without-lock", "R11"),
-    (Mutant::VotesBelowWish, "votes-below-wish", "R12"),
-    (Mutant::JumpsToHighest, "jumps-to-highest", "R13"),
-    (Mutant::KeepsFirstWish, "keeps-first-wish", "R13"),
-    (Mutant::DropsAttachment, "drops-attachment", "R13"),
-    (Mutant::OwnWorkOnly, "own-work-only", "R14"),
-    (Mutant::SharesNothing, "shares-nothing", "R14"),
-    (Mutant::ViewsRunAway, "views-run-away", "R15"),
-    (Mutant::SmallCap, "small-cap", "R15, R16, R17"),
-    (Mutant::WaitsForSilent, "waits-for-silent", "R18"),
-    (Mutant::SaysOnce, "says-once", "R19"),
-    (Mutant::PassesNothingOn, "passes-nothing-on", "R19"),
-    (Mutant::ForgetsLock, "forgets-lock", "R20"),
-    (Mutant::RunsAheadOfDisk, "runs-ahead-of-disk", "R20"),
-    (Mutant::RecyclesEarly, "recycles-early", "R20"),
-    (Mutant::TrustsLostLog, "trusts-lost-log", "R21"),
-    (Mutant::ResumesEarly, "resumes-early", "R21"),
-    (Mutant::ResumesUnsynced, "resumes-unsynced", "R21"),
-    (Mutant::BelievesRelayedHeads, "believes-relayed-heads", "R21"),
-    (Mutant::HidesDivergence, "hides-divergence", "R22"),
-    (Mutant::IgnoresTwin, "ignores-twin", "R23"),
-    (Mutant::KeepsEvidence, "keeps-evidence", "R24"),
-    (Mutant::UnjustifiedProposals, "unjustified-proposals", "Messages"),
-    (Mutant::ForgedCertificates, "forged-certificates", "Messages"),
-    (Mutant::OldSet, "old-set", "R25"),
+/// What must notice a mutant.
+#[derive(Clone, Copy, Debug)]
+enum NoticedBy {
+    /// A story of one replica.
+    Stories,
+    /// The simulator with this scenario: it lies in the driver, or takes a cluster.
+    Simulator(&'static str),
+}
+
+/// Each with its name on the command line, the rules of `PROTOCOL.md` that it breaks, and what must notice it.
+const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
+    (Mutant::IgnoresInterval, "ignores-interval", "R1", Stories),
+    (Mutant::WaitsAtFirstHeight, "waits-at-first-height", "R1", Stories),
+    (Mutant::ProposesAgain, "proposes-again", "R2", Simulator("restart-all")),
+    (Mutant::SignsAhead, "signs-ahead", "R2", Simulator("calm")),
+    (Mutant::IgnoresLock, "ignores-lock", "R3", Stories),
+    (Mutant::PrevotesAgain, "prevotes-again", "R4", Stories),
+    (Mutant::PrevotesUnexecuted, "prevotes-unexecuted", "R5", Stories),
+    (Mutant::MeasuresReproposals, "measures-reproposals", "R5", Stories),
+    (Mutant::NeverWaitsForTime, "never-waits-for-time", "R5", Simulator("clock-skew")),
+    (Mutant::StrictTimestamps, "strict-timestamps", "R5", Simulator("calm")),
+    (Mutant::LowersLock, "lowers-lock", "R6", Stories),
+    (Mutant::LocksWithoutBlock, "locks-without-block", "R6", Stories),
+    (Mutant::QuorumMinusOne, "quorum-minus-one", "R6, R10", Stories),
+    (Mutant::CountsDuplicates, "counts-duplicates", "R6, R10, R13", Stories),
+    (Mutant::NeverFetches, "never-fetches", "R7", Stories),
+    (Mutant::ForgetsBlocks, "forgets-blocks", "R7", Simulator("calm")),
+    (Mutant::LeavesLockOut, "leaves-lock-out", "R8", Stories),
+    (Mutant::SkipsSync, "skips-sync", "R8", Simulator("calm")),
+    (Mutant::CommitsOnUnsyncedParent, "commits-on-unsynced-parent", "R9", Stories),
+    (Mutant::MixesViews, "mixes-views", "R10", Simulator("harsh")),
+    (Mutant::WishesWithoutLock, "wishes-without-lock", "R11", Stories),
+    (Mutant::VotesBelowWish, "votes-below-wish", "R12", Simulator("harsh")),
+    (Mutant::JumpsToHighest, "jumps-to-highest", "R13", Stories),
+    (Mutant::KeepsFirstWish, "keeps-first-wish", "R13", Stories),
+    (Mutant::DropsAttachment, "drops-attachment", "R13", Stories),
+    (Mutant::ForgetsWishes, "forgets-wishes", "R13, R14", Stories),
+    (Mutant::OwnWorkOnly, "own-work-only", "R14", Stories),
+    (Mutant::SharesNothing, "shares-nothing", "R14", Stories),
+    (Mutant::RestsForEver, "rests-for-ever", "R14", Stories),
+    (Mutant::ViewsRunAway, "views-run-away", "R15", Stories),
+    (Mutant::SmallCap, "small-cap", "R15", Stories),
+    (Mutant::NeverHoldsBack, "never-holds-back", "R16", Stories),
+    (Mutant::FullBlocks, "full-blocks", "R17", Stories),
+    (Mutant::WaitsForSilent, "waits-for-silent", "R18", Stories),
+    (Mutant::PassesOverAll, "passes-over-all", "R18", Stories),
+    (Mutant::SaysOnce, "says-once", "R19", Stories),
+    (Mutant::PassesNothingOn, "passes-nothing-on", "R19", Stories),
+    (Mutant::HelpsNobody, "helps-nobody", "R19", Stories),
+    (Mutant::ForgetsLock, "forgets-lock", "R20", Stories),
+    (Mutant::RunsAheadOfDisk, "runs-ahead-of-disk", "R20", Stories),
+    (Mutant::RecyclesEarly, "recycles-early", "R20", Simulator("harsh")),
+    (Mutant::TrustsOlderStore, "trusts-older-store", "R20", Simulator("torn-log")),
+    (Mutant::TrustsLostLog, "trusts-lost-log", "R21", Stories),
+    (Mutant::ResumesEarly, "resumes-early", "R21", Stories),
+    (Mutant::ResumesUnsynced, "resumes-unsynced", "R21", Stories),
+    (Mutant::BelievesRelayedHeads, "believes-relayed-heads", "R21", Stories),
+    (Mutant::RefusesAgain, "refuses-again", "R22", Stories),
+    (Mutant::HidesDivergence, "hides-divergence", "R22", Stories),
+    (Mutant::HidesDispute, "hides-dispute", "R22", Stories),
+    (Mutant::IgnoresTwin, "ignores-twin", "R23", Stories),
+    (Mutant::KeepsEvidence, "keeps-evidence", "R24", Stories),
+    (Mutant::UnjustifiedProposals, "unjustified-proposals", "Messages", Simulator("liar")),
+    (Mutant::ForgedCertificates, "forged-certificates", "Messages", Simulator("liar")),
+    (Mutant::OldSet, "old-set", "R25", Simulator("set-change")),
+    (Mutant::VotesOutside, "votes-outside", "R25", Stories),
 ];
 
 impl Mutant {
@@ -68,7 +89,7 @@ impl Mutant {
     /// The one with that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        ALL.iter().find(|(_, it, _)| *it == name).map(|(mutant, ..)| *mutant)
+        ALL.iter().find(|(_, it, ..)| *it == name).map(|(mutant, ..)| *mutant)
     }
 
     /// Its name on the command line.
@@ -83,7 +104,16 @@ impl Mutant {
         self.entry().2
     }
 
-    fn entry(self) -> &'static (Self, &'static str, &'static str) {
+    /// The scenario in which the simulator must notice it; `None`: stories do.
+    #[must_use]
+    pub fn scenario(self) -> Option<&'static str> {
+        match self.entry().3 {
+            Stories => None,
+            Simulator(scenario) => Some(scenario),
+        }
+    }
+
+    fn entry(self) -> &'static (Self, &'static str, &'static str, NoticedBy) {
         ALL.iter().find(|(mutant, ..)| *mutant == self).expect("the table has every mutant")
     }
 

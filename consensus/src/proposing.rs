@@ -64,11 +64,12 @@ impl Replica {
 
     /// Whether the chain should move: work as R14 defines it, as far as it is known before any message.
     pub(crate) fn is_block_due(&self) -> bool {
-        self.work || self.now.empty_block_due || self.is_first_height()
+        let empty_due = self.now.empty_block_due && !self.config.breaks(Mutant::RestsForEver);
+        self.work || empty_due || self.is_first_height()
     }
 
     fn build(&mut self, view: View) {
-        let most = if self.config.breaks(Mutant::SmallCap) { 0 } else { MAX_GAS_SHIFT };
+        let most = if self.config.breaks(Mutant::FullBlocks) { 0 } else { MAX_GAS_SHIFT };
         let halvings = (view.0 + 1).saturating_sub(FIRST_SMALLER_VIEW).min(most);
         let plan = BuildPlan {
             height: self.now.height,

@@ -72,6 +72,7 @@ impl Replica {
         let rejects: Vec<_> = self.now.rejects.values().filter(disputes).copied().collect();
         if self.now.validators.weight_of_all(rejects.iter().map(|it| &it.signer))
             >= self.now.validators.honest()
+            && !self.config.breaks(Mutant::HidesDispute)
         {
             self.emit(Effect::Alarm(Alarm::RootsDisputed { height: self.now.height, block_hash, rejects }));
         }

@@ -100,12 +100,12 @@ impl Replica {
             Input::Checked { block_hash, verdict } => self.on_checked(block_hash, verdict),
             Input::Durable(height) => {
                 self.durable = self.durable.max(height);
-                self.heed_wishes();
+                self.heed_earlier_wishes();
             }
             Input::Synced(head) => self.on_synced(head),
             Input::DiskRoom(room) => {
                 self.disk_room = room;
-                self.heed_wishes();
+                self.heed_earlier_wishes();
             }
             Input::PeerConnected => self.announce_status(),
             Input::Behind { height, from } => self.help(from, height),
@@ -126,7 +126,7 @@ impl Replica {
         self.is_trusted()
             && self.disk_room
             && (self.durable.next() >= self.head_height || self.config.breaks(Mutant::RunsAheadOfDisk))
-            && self.now.validators.contains(&self.config.me)
+            && (self.now.validators.contains(&self.config.me) || self.config.breaks(Mutant::VotesOutside))
     }
 
     /// Whether this node knows all that its key signed at the current height.

@@ -63,7 +63,8 @@ impl Replica {
             let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
             matches!(state, Some(BlockState::Checking { executing: true }))
         });
-        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && !self.config.breaks(Mutant::SmallCap);
+        let may_be_held = !self.config.breaks(Mutant::NeverHoldsBack);
+        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && may_be_held;
         if executing && held_back {
             self.now.timer.held_back += 1;
             self.note(Fact::HeldBack);
@@ -124,9 +125,15 @@ impl Replica {
         true
     }
 
-    /// Goes where the wishes lead, and starts the timer when its time has come: with each wish, and when this node may sign
-    /// again, since what came meanwhile led nowhere (R13, R14).
-    pub(crate) fn heed_wishes(&mut self) {
+    /// This node may sign again, perhaps: what came meanwhile led nowhere (R13, R14).
+    pub(crate) fn heed_earlier_wishes(&mut self) {
+        if !self.config.breaks(Mutant::ForgetsWishes) {
+            self.heed_wishes();
+        }
+    }
+
+    /// Goes where the wishes lead, and starts the timer when its time has come.
+    fn heed_wishes(&mut self) {
         self.jump();
         self.arm_view_timer();
     }

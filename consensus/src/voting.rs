@@ -26,7 +26,8 @@ impl Replica {
             return false;
         }
         let aside = self.now.set_aside.get(&propose.view).copied();
-        if self.now.proposals.contains_key(&propose.view) || aside.is_some_and(|it| it.refused) {
+        let refused = aside.is_some_and(|it| it.refused) && !self.config.breaks(Mutant::RefusesAgain);
+        if self.now.proposals.contains_key(&propose.view) || refused {
             return false;
         }
         if propose.view < self.now.view || propose.view < self.now.abandoned_below {

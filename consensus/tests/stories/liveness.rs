@@ -3,7 +3,7 @@
 use quorate_consensus::{Effect, Input, Timer};
 use quorate_types::{Phase, View};
 
-use crate::support::{HEIGHT, Net, Node, has, sets, statements, wishes};
+use crate::support::{BASE, HEIGHT, Net, Node, has, sets, sets_to, statements, wishes};
 
 const VIEW_0: Timer = Timer::View(HEIGHT, View(0));
 
@@ -19,6 +19,21 @@ pub fn empty_interval_the_chain_rests_until_there_is_work() {
     // The work went away: the timer must not age a chain that rests.
     let effects = leader.feed(Input::Work(false));
     assert!(has(&effects, |it| matches!(it, Effect::CancelTimer(timer) if *timer == VIEW_0)));
+}
+
+/// R14: where empty blocks are wanted, one is work once its interval is over, for its leader and for those who watch it.
+#[test]
+pub fn an_empty_block_is_due_after_its_interval() {
+    let (interval, due) = (BASE * 8, Timer::EmptyBlock(HEIGHT));
+    let (mut leader, effects) = Node::wanting_empty_blocks(Net::of(4), 1, interval);
+    assert!(sets_to(&effects, due, interval));
+    let effects = leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)));
+    assert!(!has(&effects, |it| matches!(it, Effect::Build(_))), "not yet");
+    let effects = leader.feed(Input::Timer(due));
+    assert!(has(&effects, |it| matches!(it, Effect::Build(plan) if plan.may_be_empty)));
+    let (mut other, _) = Node::wanting_empty_blocks(Net::of(4), 0, interval);
+    assert!(!sets(&other.feed(Input::Timer(Timer::EmptyBlock(quorate_types::Height(4)))), VIEW_0));
+    assert!(sets(&other.feed(Input::Timer(due)), VIEW_0), "the leader may be dead");
 }
 
 /// R1: the leader waits for the interval, however much there is to do.
@@ -58,6 +73,19 @@ pub fn dead_leader_tax_is_paid_once() {
     assert_eq!(node.view(), View(1));
     // The leader of view 1 was heard; and only F timers of a height end early.
     assert!(statements(&node.feed(Input::Timer(Timer::Tick))).is_empty());
+}
+
+/// R18: F timers of a height end early and no more. Whoever hears nobody would race through the views alone.
+#[test]
+pub fn dead_leader_tax_is_saved_f_times_at_a_height() {
+    let mut node = Node::started();
+    (0..4).for_each(|_| drop(node.feed(Input::Timer(Timer::Tick))));
+    assert_eq!(wishes(&node.feed(Input::Work(true))).len(), 1);
+    // The leader of view 1, member 2, is as silent.
+    node.hears(node.net.wished(1, 1, None));
+    let effects = node.hears(node.net.wished(3, 1, None));
+    assert!(sets(&effects, Timer::View(HEIGHT, View(1))) && wishes(&effects).is_empty());
+    assert!(wishes(&node.feed(Input::Timer(Timer::Tick))).is_empty());
 }
 
 #[test]

@@ -180,11 +180,30 @@ impl Node {
     }
 
     pub fn new(net: Net, me: usize, head: Head, recovered: Recovered) -> Self {
+        Self::configured(net, me, head, recovered, None)
+    }
+
+    /// Started on the block before [`HEIGHT`], where empty blocks are wanted after `interval`.
+    pub fn wanting_empty_blocks(net: Net, me: usize, interval: Duration) -> (Self, Vec<Effect>) {
+        let head = net.head();
+        let recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
+        let mut node = Self::configured(net, me, head, recovered, Some(interval));
+        let effects = node.feed(Input::Start);
+        (node, effects)
+    }
+
+    fn configured(
+        net: Net,
+        me: usize,
+        head: Head,
+        recovered: Recovered,
+        empty_block_interval: Option<Duration>,
+    ) -> Self {
         let config = ReplicaConfig {
             me: net.id(me),
             base_timeout: BASE,
             min_block_interval: Duration::from_millis(50),
-            empty_block_interval: None,
+            empty_block_interval,
             #[cfg(feature = "mutants")]
             mutant: quorate_consensus::Mutant::active(),
         };
@@ -324,6 +343,13 @@ pub fn proposals(effects: &[Effect]) -> Vec<Propose> {
 /// Whether a timer was set.
 pub fn sets(effects: &[Effect], timer: Timer) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::SetTimer(it, _) if *it == timer))
+}
+
+/// Whether a timer was set to this time.
+pub fn sets_to(effects: &[Effect], timer: Timer, time: Duration) -> bool {
+    effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::SetTimer(it, after) if (*it, *after) == (timer, time)))
 }
 
 /// The place of the first effect of a kind.

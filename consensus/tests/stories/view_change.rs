@@ -3,7 +3,7 @@
 use quorate_consensus::{BlockSource, Effect, Head, Input, Timer, Verdict};
 use quorate_types::{Message, Phase, Prepared, SignedViewChange, View, ViewChange};
 
-use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, statements, votes, wishes};
+use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, sets_to, statements, votes, wishes};
 
 /// faults.md, restart-runaway-timers: timers doubled for ever while two of four were down (Besu #7642, Edge #185).
 #[test]
@@ -124,6 +124,19 @@ pub fn a_lock_without_its_body_is_fetched_or_left_out() {
     assert_eq!(asked.expect("asked again")[0], node.net.id(3), "who is locked has it on disk");
     let effects = node.hears(node.net.wished(2, 3, None));
     assert!(has(&effects, |it| matches!(it, Effect::Build(_))), "three wishes do not carry it");
+}
+
+/// R15: each view has twice the time of the one before it, up to 64 times the base.
+#[test]
+pub fn each_view_takes_twice_as_long_up_to_a_cap() {
+    for (view, bases) in [(1, 2), (2, 4), (5, 32), (6, 64), (7, 64), (1_000, 64)] {
+        let mut node = Node::started();
+        node.hears(node.net.wished(1, view, None));
+        // It jumps, and three wish for the view.
+        let effects = node.hears(node.net.wished(2, view, None));
+        let timer = Timer::View(HEIGHT, View(view));
+        assert!(sets_to(&effects, timer, BASE * bases), "view {view}: {effects:?}");
+    }
 }
 
 /// faults.md, slow-execution: a block takes longer than the timer, and so does each one after it.

@@ -9,7 +9,8 @@ use crate::{disk::Death, network::Weather};
 pub enum Fault {
     /// A process starts, if it does not run.
     Start(usize),
-    /// A process ends once it has performed this many more effects, or parts of them.
+    /// A process ends once it has performed this many more effects, or parts of them. When the next [`Fault::Start`] finds it
+    /// still running, it starts again soon after its end.
     Crash {
         /// Which.
         node: usize,
@@ -59,6 +60,8 @@ pub enum Fault {
     },
     /// Every link between nodes of different sides is cut.
     Partition(Vec<bool>),
+    /// Nodes on the true side hear nothing from the others, who hear them.
+    Deafen(Vec<bool>),
     /// One direction of one link is cut.
     Cut {
         /// The sender.
@@ -93,30 +96,40 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// How the report calls it.
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Start(_) => "starts",
-            Self::Crash { death: Death::Killed, .. } => "processes killed",
-            Self::Crash { death: Death::PowerCut, .. } => "power cuts",
-            Self::Crash { death: Death::TornPowerCut, .. } => "power cuts with torn writes",
-            // What really is lost is counted where it is.
-            Self::Wipe(_) | Self::LoseLog(_) | Self::DamageLog { .. } | Self::RestoreCopy { .. } => {
-                "memories to be lost"
-            }
+    /// How the report calls it; `None`: it is counted where it strikes, if it does.
+    pub(crate) const fn name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Start(_)
+            | Self::Crash { .. }
+            | Self::Wipe(_)
+            | Self::LoseLog(_)
+            | Self::DamageLog { .. }
+            | Self::RestoreCopy { .. } => return None,
             Self::DiskFull { .. } => "disks full or emptied",
             Self::ExecutionFails { .. } => "executions broken or mended",
             Self::Misexecutes(_) => "machines that compute something else",
             Self::Clock { .. } => "clocks set",
             Self::Partition(_) => "partitions",
+            Self::Deafen(_) => "one-way partitions",
             Self::Cut { .. } => "links cut",
             Self::Mend => "links mended",
             Self::Weather(_) => "changes of weather",
             Self::Inject(_) => "transactions",
             Self::SetWeight { .. } | Self::ChangeSet { .. } => "set changes asked for",
-        }
+        })
     }
 }
 
 /// Faults with the times at which they happen.
 pub type Script = Vec<(Duration, Fault)>;
+
+impl Death {
+    /// How the report calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Killed => "processes killed",
+            Self::PowerCut => "power cuts",
+            Self::TornPowerCut => "power cuts with torn writes",
+        }
+    }
+}

@@ -19,7 +19,8 @@
 //! - nobody leaves a view without a quorum, or an honest node, as far; nothing grows beyond its bound, whoever floods;
 //! - who is accused lied, and honest nodes have no reason for an alarm;
 //!
-//! and at the end that every honest node gets on, within a bound, and every waiting transaction is decided.
+//! and at the end that every honest node gets on, within a bound, that nothing keeps it from voting, that every waiting
+//! transaction is decided, and that empty blocks come where they are wanted. Where nothing goes wrong no view is left.
 //!
 //! What it never knows: real time, tokio, `RocksDB`, the EVM. A disk here has a part that is synced and one that is
 //! not, and a power cut takes the second away, or tears it. A liar is a whole node whose mouth says something else. Who votes

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quorate_consensus::NotVoting;
 use quorate_types::Height;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +14,11 @@ use crate::{
 
 /// How many blocks must come once everything is well again.
 const BLOCKS_AFTER: u64 = 3;
+/// How many more may come until every honest node may vote again: three above the highest head that it was told (R21), which
+/// are the blocks after the faults, unless it was told late. One more was never needed; the rest is room.
+const BLOCKS_TO_VOTE: u64 = 4;
+/// How many empty blocks must come then, where they are wanted.
+const EMPTY_BLOCKS_AFTER: u64 = 2;
 /// In how many base timeouts they must come: the timers of the views that the faults led to must run out first.
 const PATIENCE_TIMEOUTS: u32 = 150;
 /// How many transactions' execution time comes on top of that.
@@ -77,6 +83,7 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
         liars: plan.liars.clone(),
         unreliable: plan.unreliable.clone(),
         clocks_off_s: plan.clocks_off_s.clone(),
+        empty_block_interval: plan.empty_block_interval,
         gossip: plan.gossip,
         transaction_bytes: plan.transaction_bytes,
         trace: setup.trace,
@@ -85,7 +92,10 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
     cluster.run_for(plan.length);
     let healed = cluster.now();
     recover(&mut cluster, &plan);
-    let mut tally = cluster.tally().clone();
+    if setup.scenario == Scenario::Calm && plan.liars.is_empty() && cluster.tally().get("view changes") > 0 {
+        cluster.accuse("a view was left, and nothing had gone wrong".to_owned());
+    }
+    let mut tally = cluster.tally();
     count_cast(&plan, keys, &mut tally);
     Outcome {
         seed,
@@ -107,6 +117,9 @@ fn count_cast(plan: &Plan, keys: Keys, tally: &mut Tally) {
     let runs = [
         ("runs with real keys and bytes", keys == Keys::Real),
         ("runs with liars", !plan.liars.is_empty()),
+        ("runs with liars beside a lost log", plan.losers > 0 && !plan.liars.is_empty()),
+        ("runs with two lost logs", plan.losers > 1),
+        ("runs with empty blocks", plan.empty_block_interval.is_some()),
         ("runs with a key that runs twice", !plan.twins.is_empty()),
         ("runs with unequal weights", !plan.weights.is_empty()),
         ("runs with observers", plan.observers > 0),
@@ -117,7 +130,8 @@ fn count_cast(plan: &Plan, keys: Keys, tally: &mut Tally) {
     runs.into_iter().filter(|(_, happened)| *happened).for_each(|(what, _)| tally.count(what));
 }
 
-/// After the faults: every honest node must get on, and every transaction that waits at one must be decided.
+/// After the faults: every honest node must get on and vote again, every transaction that waits at one must be decided, and
+/// where empty blocks are wanted they must come.
 fn recover(cluster: &mut Cluster, plan: &Plan) {
     let (ending, transaction) = (plan.ending, plan.pace.transaction);
     if ending.blackout {
@@ -131,8 +145,13 @@ fn recover(cluster: &mut Cluster, plan: &Plan) {
     let patience = BASE_TIMEOUT * PATIENCE_TIMEOUTS + transaction * PATIENCE_TRANSACTIONS;
     let deadline = cluster.now() + patience;
     let target = Height(cluster.highest().0 + BLOCKS_AFTER);
-    let reached = |cluster: &Cluster| cluster.honest().all(|node| cluster.head(node) >= target);
-    while !reached(cluster) && cluster.now() < deadline && cluster.violation().is_none() {
+    let reached = |cluster: &Cluster| {
+        cluster.honest().all(|node| cluster.head(node) >= target)
+            && cluster.honest().all(|node| may_vote(cluster, node))
+    };
+    let votes_by = Height(target.0 + BLOCKS_TO_VOTE);
+    let waits = |cluster: &Cluster| !reached(cluster) && cluster.highest() < votes_by;
+    while waits(cluster) && cluster.now() < deadline && cluster.violation().is_none() {
         let nodes = cluster.len();
         let node = client.unwrap_or_else(|| cluster.rng().random_range(0..nodes));
         cluster.suffer(Fault::Inject(node));
@@ -147,12 +166,35 @@ fn recover(cluster: &mut Cluster, plan: &Plan) {
     if !cluster.run_until(left, |cluster| reached(cluster) && drained(cluster)) {
         let report = stall_report(cluster, target);
         cluster.accuse(report);
+    } else if plan.empty_block_interval.is_some() {
+        rest(cluster, patience);
+    }
+}
+
+/// Whether nothing keeps a node from voting but that it is not in the set, or that its disk is slow. Who lost its log may vote
+/// again after a few blocks (R21), and disks have room again.
+fn may_vote(cluster: &Cluster, node: usize) -> bool {
+    let keeps =
+        |why| matches!(why, NotVoting::LogIncomplete { .. } | NotVoting::Stopped | NotVoting::DiskFull);
+    cluster.snapshot(node).is_some_and(|it| !it.abstaining.is_some_and(keeps))
+}
+
+/// Nobody has work, and the chain goes on all the same (R14).
+fn rest(cluster: &mut Cluster, patience: Duration) {
+    let target = Height(cluster.highest().0 + EMPTY_BLOCKS_AFTER);
+    let there = |cluster: &Cluster| cluster.honest().all(|node| cluster.head(node) >= target);
+    if !cluster.run_until(patience, there) {
+        let report = format!("no empty block came: {}", stall_report(cluster, target));
+        cluster.accuse(report);
     }
 }
 
 fn stall_report(cluster: &Cluster, target: Height) -> String {
     let nodes = cluster.honest().map(|node| {
-        let state = cluster.snapshot(node).map(|it| format!("v{} {:?}", it.view, it.phase));
+        let state = cluster.snapshot(node).map(|it| {
+            let keeps = it.abstaining.map_or(String::new(), |why| format!(" {why:?}"));
+            format!("v{} {:?}{keeps}", it.view, it.phase)
+        });
         format!(
             "n{node} h{} {} with {} waiting",
             cluster.head(node),

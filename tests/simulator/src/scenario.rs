@@ -14,8 +14,8 @@ use crate::{
 
 /// A transaction that fits any packet.
 const LIGHT_BYTES: usize = 16;
-/// Two of these fill the share of raw bytes in a proposal.
-const HEAVY_BYTES: usize = 16 * 1024;
+/// More than the share of raw bytes in a proposal: who was not told of it must fetch the block.
+const HEAVY_BYTES: usize = 40 * 1024;
 /// Between two transactions, milliseconds.
 const BUSY: (u64, u64) = (50, 1500);
 const CALM: (u64, u64) = (1500, 6000);
@@ -25,7 +25,7 @@ const CALM: (u64, u64) = (1500, 6000);
 pub enum Scenario {
     /// Everything at once.
     Harsh,
-    /// Nothing goes wrong.
+    /// Nothing goes wrong, and no view is left.
     Calm,
     /// Processes end at any point, with and without the power, and start again.
     Crash,
@@ -53,6 +53,8 @@ pub enum Scenario {
 pub(crate) struct Plan {
     pub(crate) weather: Weather,
     pub(crate) pace: Pace,
+    /// How many lose what they signed.
+    pub(crate) losers: usize,
     pub(crate) weights: Vec<u64>,
     pub(crate) observers: usize,
     pub(crate) twins: Vec<usize>,
@@ -64,6 +66,7 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     /// How they end.
     pub(crate) ending: Ending,
+    pub(crate) empty_block_interval: Option<Duration>,
     pub(crate) gossip: bool,
     pub(crate) transaction_bytes: usize,
 }
@@ -133,20 +136,26 @@ impl Scenario {
             | Self::Twins => {}
         }
         self.draw_special(&mut planner, byzantine.is_none());
-        let may_go = planner.spare() > 0 && !planner.forgets;
-        let ending = if self == Self::Calm { Ending::default() } else { planner.ending(may_go) };
+        let calm = self == Self::Calm;
+        let may_go = planner.spare() > 0 && planner.losers == 0;
+        let ending = if calm { Ending::default() } else { planner.ending(may_go) };
         let harsh = self == Self::Harsh;
-        if (harsh && planner.chance(0.3)) || self == Self::SetChange {
+        // Whose logs may be lost together is reckoned by heads.
+        let by_weight = planner.losers < 2;
+        if by_weight && ((harsh && planner.chance(0.3)) || self == Self::SetChange) {
             planner.weights();
         }
-        if (harsh && planner.chance(0.25)) || self == Self::SetChange {
+        if by_weight && ((harsh && planner.chance(0.25)) || self == Self::SetChange) {
             planner.set_changes(4);
         }
-        let gossip = !(harsh && planner.chance(0.3));
-        let transaction_bytes = if harsh && planner.chance(0.05) { HEAVY_BYTES } else { LIGHT_BYTES };
+        let gossip = !((harsh || calm) && planner.chance(0.3));
+        let empty_block_interval = if planner.chance(0.1) { planner.empty_blocks() } else { None };
+        let heavy = (harsh && planner.chance(0.05)) || (calm && planner.chance(0.3));
+        let transaction_bytes = if heavy { HEAVY_BYTES } else { LIGHT_BYTES };
         Plan {
             weather,
             pace,
+            losers: planner.losers,
             weights: planner.weights,
             observers: planner.observers,
             twins: planner.twins,
@@ -156,6 +165,7 @@ impl Scenario {
             script: planner.script,
             length: planner.length,
             ending,
+            empty_block_interval,
             gossip,
             transaction_bytes,
         }
@@ -169,7 +179,10 @@ impl Scenario {
             Self::Wiped => planner.wipe(),
             Self::Liar if cast => planner.lie(None),
             Self::Liar => {}
-            Self::TornLog => planner.lose_something(),
+            Self::TornLog => {
+                planner.lose_something();
+                planner.lose_another();
+            }
             Self::ClockSkew => planner.wrong_clock(),
             Self::SetChange => planner.observe(1..=2),
             Self::Twins => planner.twins(),
@@ -188,8 +201,8 @@ impl Scenario {
         if self == Self::RestartAll || (self == Self::SetChange && planner.chance(0.3)) {
             planner.power_cuts();
         }
-        if self == Self::Wiped && cast && planner.tolerated() > 0 && planner.chance(0.4) {
-            planner.tell_tales();
+        if matches!(self, Self::Wiped | Self::TornLog) && cast {
+            planner.lie_beside_a_lost_log();
         }
     }
 }
@@ -197,9 +210,9 @@ impl Scenario {
 impl Planner<'_> {
     /// Any of the faults, together; `cast` says whether it may choose liars.
     fn all_at_once(&mut self, cast: bool) {
-        // A node without its log weighs as much as a liar until it votes again.
         if self.chance(0.25) {
             self.lose_something();
+            self.lose_another();
         }
         if self.chance(0.1) {
             self.wrong_clock();

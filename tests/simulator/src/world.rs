@@ -97,7 +97,8 @@ impl World {
         let life = self.lives[to];
         let framed = self.real_bytes.then(|| Packet::Frame(wire::encode(packet)));
         let packet = framed.as_ref().unwrap_or(packet);
-        for delay in self.network.delays(&mut self.rng, from, to).into_iter().flatten() {
+        let now = self.now();
+        for delay in self.network.delays(&mut self.rng, (from, to), now).into_iter().flatten() {
             self.counts.packets += 1;
             self.queue.push(delay, Event::Arrival { to, from, life, packet: packet.clone() });
         }

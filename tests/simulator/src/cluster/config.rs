@@ -34,6 +34,8 @@ pub struct ClusterConfig {
     pub unreliable: Vec<usize>,
     /// How far each clock is ahead, seconds, negative: behind; nodes beyond the list are right.
     pub clocks_off_s: Vec<i64>,
+    /// When an empty block is due; `None`: never.
+    pub empty_block_interval: Option<Duration>,
     /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
     pub gossip: bool,
     /// The size of a transaction, bytes; what is above a proposal's share of raw bytes must be fetched.
@@ -58,6 +60,7 @@ impl ClusterConfig {
             liars: Vec::new(),
             unreliable: Vec::new(),
             clocks_off_s: Vec::new(),
+            empty_block_interval: None,
             gossip: true,
             transaction_bytes: 16,
             trace: false,
@@ -86,7 +89,7 @@ impl ClusterConfig {
             me,
             base_timeout: BASE_TIMEOUT,
             min_block_interval: Duration::from_millis(50),
-            empty_block_interval: None,
+            empty_block_interval: self.empty_block_interval,
             mutant: Mutant::active(),
         }
     }

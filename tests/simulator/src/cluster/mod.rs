@@ -6,7 +6,7 @@ mod members;
 mod observe;
 mod suffer;
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use quorate_types::{NodeId, Signer, Validator};
 use rand::SeedableRng;
@@ -100,6 +100,7 @@ impl Cluster {
     /// The network is good again, every fault is over, and all that is down starts.
     pub fn heal(&mut self) {
         self.world.queue.forget_faults();
+        self.nodes.iter_mut().for_each(|node| node.fuses.clear());
         self.world.network.mend();
         self.world.network.weather = Weather::FAIR;
         self.world.pace = Pace { transaction: self.world.pace.transaction, ..Pace::FAIR };
@@ -138,7 +139,7 @@ impl Cluster {
         }
         match event {
             Event::Arrival { to, from, life, packet } => {
-                if self.world.lives[to] == life && !self.world.network.is_cut(from, to) {
+                if self.world.lives[to] == life && !self.world.network.stops(from, to) {
                     self.nodes[to].on_packet(from, packet, &mut self.world);
                 }
             }
@@ -180,6 +181,6 @@ fn node(index: usize, signer: Box<dyn Signer>, config: &ClusterConfig) -> Node {
         disk_full: false,
         process: None,
         liar: habits.map(|habits| Liar::new(habits, processes)),
-        fuse: None,
+        fuses: VecDeque::new(),
     }
 }

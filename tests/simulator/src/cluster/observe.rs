@@ -114,8 +114,10 @@ impl Cluster {
 
     /// What happened how often, so far.
     #[must_use]
-    pub const fn tally(&self) -> &Tally {
-        &self.world.tally
+    pub fn tally(&self) -> Tally {
+        let mut tally = self.world.tally.clone();
+        self.world.network.fates.count(&mut tally);
+        tally
     }
 
     /// What was written down.

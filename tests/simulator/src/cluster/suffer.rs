@@ -15,13 +15,15 @@ use crate::{
 impl Cluster {
     /// Has something go wrong now.
     pub fn suffer(&mut self, fault: Fault) {
-        self.world.tally.count(fault.name());
+        fault.name().into_iter().for_each(|name| self.world.tally.count(name));
         match fault {
             Fault::Start(node) => self.start(node),
             Fault::Crash { node, death, after: 0 } => {
                 self.nodes[node].crash(death, &mut self.world);
             }
-            Fault::Crash { node, death, after } => self.nodes[node].fuse = Some(Fuse { death, after }),
+            Fault::Crash { node, death, after } => {
+                self.nodes[node].fuses.push_back(Fuse { death, after, restarts: false });
+            }
             Fault::Wipe(node) => self.lose(node, "data folders deleted", |disk| {
                 disk.wipe();
                 true
@@ -48,6 +50,7 @@ impl Cluster {
             Fault::ExecutionFails { node, fails } => self.nodes[node].execution_fails = fails,
             Fault::Clock { node, off_s } => self.nodes[node].clock_off_s = off_s,
             Fault::Partition(side) => self.world.network.partition(&side),
+            Fault::Deafen(deaf) => self.world.network.deafen(&deaf),
             Fault::Cut { from, to } => self.world.network.cut(from, to),
             Fault::Mend => self.world.network.mend(),
             Fault::Weather(weather) => self.world.network.weather = weather,
@@ -57,12 +60,16 @@ impl Cluster {
         }
     }
 
-    /// Starts a node, unless it runs; those that run greet it.
+    /// Starts a node, unless it runs: then it will start again after the crash that it waits for. Those that run greet it.
     pub fn start(&mut self, node: usize) {
-        self.nodes[node].fuse = None;
-        if self.nodes[node].is_running() || self.gone[node] {
+        if self.nodes[node].is_running() {
+            self.nodes[node].owe_start();
             return;
         }
+        if self.gone[node] {
+            return;
+        }
+        self.world.tally.count("starts");
         self.nodes[node].start(&mut self.world);
         for other in self.world.others(node) {
             if self.nodes[other].is_running() {
@@ -104,5 +111,24 @@ impl Cluster {
         let mut raw: Vec<u8> = [self.transactions, salt].iter().flat_map(|it| it.to_be_bytes()).collect();
         raw.resize(self.transaction_bytes.max(raw.len()), 0);
         self.nodes[node].inject(Bytes::from(raw), &mut self.world);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_crash_that_waits_outlives_a_start_and_counts_when_it_strikes() {
+        const LIMIT: Duration = Duration::from_secs(5);
+        let mut cluster = Cluster::running(1, 4);
+        cluster.suffer(Fault::Crash { node: 2, death: Death::Killed, after: 40 });
+        cluster.start(2);
+        assert_eq!(cluster.tally().get("processes killed"), 0);
+        assert!(cluster.run_until(LIMIT, |it| !it.is_running(2)));
+        assert_eq!(cluster.tally().get("processes killed"), 1);
+        assert!(cluster.run_until(LIMIT, |it| it.is_running(2)), "the start was not in vain");
     }
 }

@@ -6,8 +6,9 @@ mod real;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_consensus::{OwnRecord, Recovered, Trust};
+use quorate_consensus::{Mutant, OwnRecord, Recovered, ReplicaConfig, Trust};
 use quorate_types::{B256, Block, Height, Message, NodeId, PrepareCertificate, ValidatorSet};
+use quorate_vote_log::Condition;
 
 use crate::packet::DecidedBlock;
 
@@ -51,8 +52,7 @@ pub(crate) struct Frame {
 pub(crate) struct Found {
     /// Those above the head.
     pub(crate) frames: Vec<Frame>,
-    /// Whether these are all that were synced.
-    pub(crate) trusted: bool,
+    pub(crate) condition: Condition,
 }
 
 /// The vote log: what it comes down to, or its very bytes.
@@ -202,10 +202,13 @@ impl Disk {
 
     /// Opens what is there. All of it is synced first: what a process has read and told others must not vanish
     /// in a later power cut.
-    pub(crate) fn open(&mut self) -> Recovered {
+    pub(crate) fn open(&mut self, config: &ReplicaConfig) -> Recovered {
         self.sync_blocks(self.tip());
         let head = self.durable();
-        let Found { frames, trusted } = either!(self, log => log.open(head));
+        let Found { frames, condition } = either!(self, log => log.open(head));
+        let trusted = condition.is_trusted()
+            || (matches!(condition, Condition::StoreWentBack { .. })
+                && config.breaks(Mutant::TrustsOlderStore));
         let mut records: BTreeMap<Height, OwnRecord> = BTreeMap::new();
         for frame in frames {
             let record = records.entry(frame.height).or_default();

@@ -1,6 +1,7 @@
 //! What the vote log comes down to, without its bytes.
 
 use quorate_types::Height;
+use quorate_vote_log::Condition;
 
 use super::{Found, Frame, Remains};
 
@@ -85,14 +86,19 @@ impl Log {
         let last = self.entries.last();
         self.start = last.map_or(self.next, |entry| entry.start);
         self.released = last.map_or(Height::ZERO, |entry| entry.released);
-        let trusted = !self.damaged && !self.replaces && self.released <= head;
+        let condition = match (self.damaged, self.replaces) {
+            (true, _) => Condition::Damaged { why: String::new() },
+            (false, true) => Condition::Missing,
+            (false, false) if self.released > head => Condition::StoreWentBack { released: self.released },
+            (false, false) => Condition::Intact,
+        };
         let frames = self.entries.iter().map(|entry| entry.frame.clone());
         let frames = frames.filter(|frame| frame.height > head).collect();
         if self.damaged {
             self.lose();
         }
         self.release(head);
-        Found { frames, trusted }
+        Found { frames, condition }
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use quorate_proto::LogRecord;
 use quorate_types::{Height, NodeId, keccak256};
-use quorate_vote_log::{Origin, Outcome, Segments, Sizes, State, Write, recover};
+use quorate_vote_log::{Condition, Origin, Outcome, Segments, Sizes, State, Write, recover};
 
 use super::{Found, Frame, Remains};
 
@@ -112,16 +112,16 @@ impl Log {
 
     pub(super) fn open(&mut self, head: Height) -> Found {
         let [first, second] = &self.images;
-        let (frames, trusted) = match recover([first, second], &self.identity) {
+        let (frames, condition) = match recover([first, second], &self.identity) {
             Outcome::Whole(state) => {
                 self.segments = Segments::resume(&state, SIZES);
                 self.heights = state.frames.iter().map(|frame| frame.height).collect();
-                let trusted = state.condition(head).is_trusted();
-                (state.frames, trusted)
+                let condition = state.condition(head);
+                (state.frames, condition)
             }
-            Outcome::Damaged { frames, .. } => {
+            Outcome::Damaged { why, frames } => {
                 self.lose();
-                (frames, false)
+                (frames, Condition::Damaged { why })
             }
             Outcome::Foreign { .. } | Outcome::Version(_) => {
                 unreachable!("a byte that rots breaks the checksum")
@@ -129,7 +129,7 @@ impl Log {
         };
         self.release(head);
         let above = frames.into_iter().filter(|frame| frame.height > head);
-        Found { frames: above.map(decode).collect(), trusted }
+        Found { frames: above.map(decode).collect(), condition }
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quorate_proto::MAX_PREFILLED_BYTES;
 use quorate_types::{
     B256, Bytes, Header, Height, Message, Phase, Proposal, Propose, Reject, RejectReason, SignedViewChange,
     View, ViewChange, Vote, keccak256,
@@ -17,8 +18,9 @@ use crate::{
 
 /// Messages of each kind at one tick.
 const AT_ONCE: u64 = 4;
-/// Raw bytes in a large proposal: as much as a leader may prefill.
-const LARGE_BYTES: usize = 256 << 10;
+/// Raw bytes in a large proposal: as many as a frame may hold, eight times what an honest leader sends. One more, and no node
+/// would read it.
+const LARGE_BYTES: usize = MAX_PREFILLED_BYTES;
 
 impl Liar {
     pub(super) fn spam(&self, mouth: &Mouth<'_>, world: &mut World) {

@@ -106,6 +106,10 @@ impl Node {
         if first && waited < self.config.min_block_interval {
             return Err(format!("proposes height {} after {waited:?}", propose.height));
         }
+        let empty_is_due = self.config.empty_block_interval.is_some_and(|interval| waited >= interval);
+        if first && proposal.transaction_hashes.is_empty() && !empty_is_due {
+            return Err(format!("proposes an empty block at height {} that is not due", propose.height));
+        }
         Ok(())
     }
 

@@ -9,13 +9,18 @@ use quorate_consensus::{Early, Input, Recovered, Replica, SignGuard, Trust};
 use quorate_types::{Height, Message};
 use rand::Rng;
 
-use super::{Incoming, Node, Process, statement_of};
+use super::{Fuse, Incoming, Node, Process, statement_of};
 use crate::{
     disk::{Death, Remains, Wreck},
+    fault::Fault,
     liar::Liar,
     pool::Pool,
+    queue::Event,
     world::World,
 };
+
+/// How long a process is down that was to start before it ended.
+const RESTART_AFTER: Duration = Duration::from_millis(100);
 
 impl Node {
     /// Starts the process from what the disk holds.
@@ -24,7 +29,7 @@ impl Node {
             return;
         }
         world.lives[self.index] += 1;
-        let mut recovered = self.disk.open();
+        let mut recovered = self.disk.open(&self.config);
         if self.liar.as_ref().is_some_and(Liar::forgets) {
             recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
         }
@@ -77,8 +82,8 @@ impl Node {
 
     /// Ends the process.
     pub(crate) fn crash(&mut self, death: Death, world: &mut World) {
-        self.fuse = None;
         if self.process.take().is_some() {
+            world.tally.count(death.name());
             world.lives[self.index] += 1;
             match death {
                 Death::Killed => self.disk.keep(),
@@ -112,13 +117,25 @@ impl Node {
     /// A place where the process may end: between any two effects, and within a vote between writing, syncing and
     /// each single sending. `true` when it did.
     pub(super) fn crash_point(&mut self, world: &mut World) -> bool {
-        let Some(fuse) = &mut self.fuse else { return false };
+        let Some(fuse) = self.fuses.front_mut() else { return false };
         if fuse.after > 0 {
             fuse.after -= 1;
             return false;
         }
-        let death = fuse.death;
+        let Fuse { death, restarts, .. } = *fuse;
+        self.fuses.pop_front();
+        world.tally.count("crashes between two effects");
         self.crash(death, world);
+        if restarts {
+            world.queue.push(RESTART_AFTER, Event::Fault(Fault::Start(self.index)));
+        }
         true
+    }
+
+    /// Somebody comes to start the process, which runs: it is to start again after the next crash that it waits for.
+    pub(crate) fn owe_start(&mut self) {
+        if let Some(fuse) = self.fuses.iter_mut().find(|fuse| !fuse.restarts) {
+            fuse.restarts = true;
+        }
     }
 }

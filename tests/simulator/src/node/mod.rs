@@ -54,7 +54,8 @@ pub(crate) struct Node {
     pub(crate) disk_full: bool,
     pub(crate) process: Option<Process>,
     pub(crate) liar: Option<Liar>,
-    pub(crate) fuse: Option<Fuse>,
+    /// Crashes to come, one after the other.
+    pub(crate) fuses: VecDeque<Fuse>,
 }
 
 /// A crash that waits for its point.
@@ -62,6 +63,8 @@ pub(crate) struct Node {
 pub(crate) struct Fuse {
     pub(crate) death: Death,
     pub(crate) after: u32,
+    /// Whether somebody came to start the process before it had ended.
+    pub(crate) restarts: bool,
 }
 
 /// All that a crash takes away.

@@ -36,6 +36,9 @@ impl Node {
             world.require(self.index, truth);
         }
         self.disk.write_frame(frame);
+        if self.crash_point(world) {
+            return;
+        }
         if let Some(process) = &mut self.process {
             process.signing = Some(messages);
         }

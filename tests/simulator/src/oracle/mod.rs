@@ -146,6 +146,9 @@ impl Oracle {
         if parent.is_some_and(|parent| parent.timestamp > timestamp) {
             return Err(format!("time runs backwards at height {height}"));
         }
+        if block.transactions().is_empty() && certificate.view() == View::ZERO && height > Height(1) {
+            tally.count("empty blocks");
+        }
         let after = set_after(&set, block.transactions());
         if *after != *set {
             tally.count("validator sets that followed another");

@@ -25,9 +25,10 @@ impl Planner<'_> {
         (self.nodes - quorum).saturating_sub(missing)
     }
 
-    /// How many more may lie.
-    fn may_lie(&self) -> usize {
-        self.spare().min(self.tolerated().saturating_sub(self.liars.len() + self.twins.len()))
+    /// How many more may lie. Of those who lose their logs each but the first counts as one that does (R21).
+    pub(crate) fn may_lie(&self) -> usize {
+        let lying = self.liars.len() + self.twins.len() + self.losers.saturating_sub(1);
+        self.spare().min(self.tolerated().saturating_sub(lying))
     }
 
     /// A validator with nothing against it; `None` when there is none.
@@ -54,9 +55,19 @@ impl Planner<'_> {
         }
     }
 
+    /// In larger sets a node that lost its log leaves room for liars of any kind; in the others for one that tells tales and
+    /// votes.
+    pub(crate) fn lie_beside_a_lost_log(&mut self) {
+        if self.may_lie() > 0 {
+            self.lie(None);
+        } else if self.tolerated() > 0 && self.losers == 1 && self.chance(0.4) {
+            self.tell_tales();
+        }
+    }
+
     /// A liar among those who forget. It votes like anyone, so that the others need not wait; its tales are for the one
     /// without a memory. Wishes for high views would cost the others its vote, which they can spare in larger sets alone.
-    pub(crate) fn tell_tales(&mut self) {
+    fn tell_tales(&mut self) {
         let habits = [Habit::Replays, Habit::HighViews];
         let node = self.rng.random_range(0..self.nodes);
         self.liars.push((node, habits[..self.tolerated().min(2)].to_vec()));

@@ -43,7 +43,8 @@ impl Planner<'_> {
             let at = self.moment();
             if self.chance(0.6) {
                 let side = (0..self.processes()).map(|_| self.rng.random_bool(0.4)).collect();
-                self.add(at, Fault::Partition(side));
+                let one_way = self.chance(0.4);
+                self.add(at, if one_way { Fault::Deafen(side) } else { Fault::Partition(side) });
             } else {
                 let (from, to) = (self.node(), self.node());
                 self.add(at, Fault::Cut { from, to });
@@ -54,6 +55,11 @@ impl Planner<'_> {
             let mended = at + self.millis(100, 4000);
             self.add(mended, Fault::Mend);
         }
+    }
+
+    /// Blocks that come without transactions.
+    pub(crate) fn empty_blocks(&mut self) -> Option<Duration> {
+        Some(self.millis(200, 3000))
     }
 
     pub(crate) fn full_disks(&mut self) {

@@ -34,12 +34,19 @@ impl Planner<'_> {
         self.lose(loss);
     }
 
+    /// The same happens to a second node, where that is within what the set tolerates.
+    pub(crate) fn lose_another(&mut self) {
+        if self.losers > 0 && self.may_lie() > 0 && self.chance(0.4) {
+            self.lose_something();
+        }
+    }
+
     fn lose(&mut self, loss: Loss) {
         if self.nodes < MIN_NODES || self.spare() == 0 {
             return;
         }
         let Some(node) = self.someone_reliable() else { return };
-        self.forgets = true;
+        self.losers += 1;
         self.unreliable.push(node);
         // Not in the first moments: who forgets then cannot know that the chain has begun.
         let at = between(self.rng, self.length / 3, self.length);

@@ -40,8 +40,8 @@ pub(crate) struct Planner<'a> {
     /// Whose vote is not to be relied upon, though they do not lie.
     pub(crate) unreliable: Vec<usize>,
     pub(crate) clocks_off_s: Vec<i64>,
-    /// Whether somebody loses what it signed.
-    pub(crate) forgets: bool,
+    /// How many lose what they signed.
+    pub(crate) losers: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -58,7 +58,7 @@ impl<'a> Planner<'a> {
             twins: Vec::new(),
             unreliable: Vec::new(),
             clocks_off_s: Vec::new(),
-            forgets: false,
+            losers: 0,
         }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn ending(&mut self, may_go: bool) -> Ending {
         let mut ending = Ending { blackout: self.chance(0.4), ..Ending::default() };
         let liar = self.liars.first().map(|(liar, _)| *liar);
-        if !self.forgets && self.chance(0.5) {
+        if self.losers == 0 && self.chance(0.5) {
             ending.gone = liar;
         }
         if ending.gone.is_none() && may_go && self.chance(0.5) {
