@@ -111,6 +111,7 @@ impl NetworkTask {
                 (session.outbound, session.outbox) = (None, None);
                 self.lapse(peer);
                 self.open_stream(peer, NO_DELAY);
+                self.subscription.lost();
             }
             return;
         }

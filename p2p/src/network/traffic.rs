@@ -8,7 +8,7 @@ use libp2p::{
 };
 use quorate_proto::{Request, TransactionBatch};
 use quorate_types::NodeId;
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, time::Instant};
 
 use super::{
     session::Session,
@@ -18,11 +18,37 @@ use crate::{
     NetworkEvent, RequestError,
     events::{Responder, Served, Validation, Verdict},
     identity::peer_id,
-    limits::MAX_REQUESTS_PER_PEER,
+    limits::{MAX_REQUESTS_PER_PEER, RENEWAL_INTERVAL},
     requests::Answer,
 };
 
 type FetchEvent = request_response::Event<Bytes, Answer>;
+
+/// Whether all peers know that this node takes transactions. gossipsub says so to a peer on its first connection alone. When
+/// that one is closed as surplus before the word is through, nobody says it again (`on_connection_established` of
+/// libp2p-gossipsub 0.50), and the peer never passes a transaction on.
+#[derive(Debug, Default)]
+pub(super) struct Subscription {
+    doubtful: bool,
+    renewed: Option<Instant>,
+}
+
+impl Subscription {
+    /// A connection was closed whose peer has another one.
+    pub(super) const fn lost(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Whether to say it again now; if so, it counts as said.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let rested = self.renewed.is_none_or(|last| now.duration_since(last) >= RENEWAL_INTERVAL);
+        let due = self.doubtful && rested;
+        if due {
+            *self = Self { doubtful: false, renewed: Some(now) };
+        }
+        due
+    }
+}
 
 impl NetworkTask {
     /// The session of a peer that has greeted.
@@ -35,6 +61,17 @@ impl NetworkTask {
             Ok(_) | Err(PublishError::Duplicate) => {}
             // The pool offers again what stays pending.
             Err(error) => tracing::debug!(%error, "a batch of transactions was not gossiped"),
+        }
+    }
+
+    /// Says to all peers anew that this node takes transactions, when one of them may not know.
+    pub(super) fn renew_subscription(&mut self, now: Instant) {
+        if self.subscription.is_due(now) {
+            let gossip = &mut self.swarm.behaviour_mut().gossip;
+            gossip.unsubscribe(&self.topic);
+            if let Err(error) = gossip.subscribe(&self.topic) {
+                tracing::error!(%error, "cannot subscribe to transactions; a restart of the node may help");
+            }
         }
     }
 
