@@ -77,6 +77,8 @@ fn gossip(topic: &IdentTopic) -> Result<Gossip, NetworkError> {
         // A chain has few nodes: what enters here goes to all of them directly.
         .flood_publish(true)
         .unsubscribe_backoff(RENEWAL_BACKOFF)
+        // Whoever hears that a peer unsubscribes takes this one, and would refuse it for a minute.
+        .prune_backoff(RENEWAL_BACKOFF)
         .heartbeat_initial_delay(std::time::Duration::from_millis(500))
         .build()
         .map_err(|error| NetworkError::Stack(error.to_string()))?;
