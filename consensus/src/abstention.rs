@@ -15,6 +15,7 @@ use crate::{Replica, mutant::Mutant, replica::Signing};
 
 /// How far above the highest head of the others the key cannot have signed.
 const MARGIN: u64 = 3;
+
 /// What such a node has heard since its start.
 #[derive(Clone, Debug, Default)]
 pub struct Abstention {
@@ -51,9 +52,14 @@ impl Abstention {
 
 impl Replica {
     /// The height that a power cut cannot take this node below. What it signs first after abstaining makes its log one to
-    /// trust, so it must not come back at a height of which the log lacks what it signed (R21).
+    /// trust, so it must not come back at a height of which the log lacks what it signed (R21). Nor is it ever above the height
+    /// in flight, though a block that sync fetched may be on disk before this node has gone on from it.
     pub(crate) fn firm_height(&self) -> Height {
-        if self.config.breaks(Mutant::ResumesUnsynced) { self.now.height } else { self.durable.next() }
+        if self.config.breaks(Mutant::ResumesUnsynced) {
+            self.now.height
+        } else {
+            self.durable.next().min(self.now.height)
+        }
     }
 
     /// Abstaining ends (R21) three heights above the highest head among others of a quorum's weight, and one above the

@@ -26,8 +26,9 @@
 //!
 //! ## Where to read
 //! `replica` holds the state and the dispatch; `proposing`, `voting`, `deciding` and `view_change` are the parts
-//! of the protocol, `refusals` what is said when it cannot go on with a block; `liveness` sends again, notices silent leaders and helps who is behind; `recovery` and
-//! `abstention` say what a restarted node may still sign. `snapshot` and `notes` are what people are shown.
+//! of the protocol, `refusals` what is said when it cannot go on with a block, `batch` what is signed together; `liveness` sends
+//! again, notices silent leaders and helps who is behind, by what `heard` keeps; `recovery` and `abstention` say what a
+//! restarted node may still sign. `snapshot` and `notes` are what people are shown.
 
 mod abstention;
 mod batch;

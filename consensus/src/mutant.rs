@@ -36,6 +36,8 @@ pub enum Mutant {
     QuorumMinusOne,
     /// A signer that says something twice counts twice (R6, R10, R13).
     CountsDuplicates,
+    /// Stays in its view when it learns that a quorum prevoted in a higher one (R6).
+    StaysBelowLock,
     /// Fetches no blocks (R7).
     NeverFetches,
     /// Forgets the blocks it voted for when it is restarted (R7).
@@ -84,7 +86,7 @@ pub enum Mutant {
     PassesNothingOn,
     /// Tells nobody that is behind what was decided (R19).
     HelpsNobody,
-    /// Takes its lock not back at a restart (R20).
+    /// Does not take its lock back at a restart (R20).
     ForgetsLock,
     /// Signs with two decided blocks not synced (R20).
     RunsAheadOfDisk,

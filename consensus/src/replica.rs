@@ -120,8 +120,8 @@ impl Replica {
         self.effects.push(effect);
     }
 
-    /// Whether this node votes at the current height. With two decided blocks not synced it waits for the disk: frames
-    /// more than two heights above the head are how a database that went back is recognised (R20).
+    /// Whether this node votes at the current height. With two decided blocks not synced it waits for the disk, so that a power
+    /// cut takes back two heights at most (R20).
     pub(crate) fn may_sign(&self) -> bool {
         self.is_trusted()
             && self.disk_room

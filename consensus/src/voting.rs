@@ -142,9 +142,6 @@ impl Replica {
         let highest = ripe.max_by_key(|it| it.view()).cloned();
         self.learn_lock(highest);
         for certificate in self.prevoted_from(view) {
-            if certificate.view() > self.now.view {
-                self.enter_view(certificate.view(), ViewChangeReason::Prevotes);
-            }
             self.learn_lock(Some(certificate));
         }
     }
@@ -174,10 +171,14 @@ impl Replica {
         votes.certificate(vote, &self.now.validators)
     }
 
-    /// Takes a prepare certificate as own lock when it is higher and its block is at hand; otherwise
-    /// fetches the block at once from those who voted for it (R7).
+    /// Goes where a quorum has prevoted: a wish names no lock of its own view or a higher one. Takes the prepare certificate
+    /// as own lock when it is higher and its block is at hand; otherwise fetches the block at once from
+    /// those who voted for it (R7).
     pub(crate) fn learn_lock(&mut self, certificate: Option<PrepareCertificate>) {
         let Some(certificate) = certificate else { return };
+        if certificate.view() > self.now.view && !self.config.breaks(Mutant::StaysBelowLock) {
+            self.enter_view(certificate.view(), ViewChangeReason::Prevotes);
+        }
         let kept = |own: &PrepareCertificate| {
             own.view() >= certificate.view()
                 && !(self.config.breaks(Mutant::LowersLock) && own.view() > certificate.view())

@@ -128,6 +128,12 @@ impl VoteLog {
         Ok(())
     }
 
+    /// Has the log count as intact from its next frame on for a store that has every block up to `head`, though it was older
+    /// than the log: an operator knows that the key signed nothing that is missing.
+    pub fn trust(&mut self, head: Height) {
+        self.segments.trust(head);
+    }
+
     /// Says that frames of `height` and below are no longer needed: its block is on disk in the store.
     /// Nothing is written; the next append carries it.
     pub fn release(&mut self, height: Height) {

@@ -137,6 +137,11 @@ impl Segments {
         }
     }
 
+    /// Takes back that anything above `head` was released: whoever says so knows what the frames lack.
+    pub fn trust(&mut self, head: Height) {
+        self.released = self.released.min(head);
+    }
+
     /// Sees to it that the active segment has room for `bytes`: by changing to the other one when
     /// nothing in it is needed, else by letting this one grow. A segment may be overwritten only when a frame on disk
     /// says that it is not needed: were the first frame of its new use torn, recovery would otherwise miss the old

@@ -314,6 +314,23 @@ fn a_store_that_went_back_is_noticed_until_it_has_again_what_was_released() {
     assert_eq!(folder.open_at(6).1, recovery);
 }
 
+/// Given a store that went back and an operator who says that nothing is missing, when the node has signed again, then the log
+/// is whole at the next start.
+#[test]
+fn a_log_that_is_told_to_trust_an_older_store_does() {
+    let folder = Folder::provisioned();
+    let (mut log, _) = folder.open();
+    append(&mut log, 7);
+    log.release(Height(7));
+    append(&mut log, 8);
+    drop(log);
+    let (mut log, _) = folder.open_at(3);
+    log.trust(Height(3));
+    append(&mut log, 4);
+    drop(log);
+    assert_eq!(folder.open_at(3).1.condition, Condition::Intact);
+}
+
 /// Round and round both segments, with restarts: nothing that is needed is ever lost, and the files
 /// keep their size.
 #[test]

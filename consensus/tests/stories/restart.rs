@@ -131,6 +131,28 @@ pub fn who_abstained_signs_only_where_a_power_cut_leaves_it() {
     assert_eq!(votes(&node.feed(Input::Durable(Height(6)))).len(), 1);
 }
 
+/// R21: sync has the block of the height in flight on disk before this node goes on from it. Its key may have signed for that height.
+#[test]
+pub fn who_abstained_signs_nothing_at_a_height_that_sync_has_ended() {
+    let mut node = Node::with(Net::of(4), 3, Trust::None);
+    for who in [0, 1, 2] {
+        node.hears(node.net.status(who, 5));
+    }
+    let fifth = node.net.block(0);
+    node.executes(&fifth);
+    node.hears(node.decided(&fifth, 0));
+    node.feed(Input::Durable(Height(5)));
+    assert_eq!(node.replica.height(), Height(6));
+    let head = Head { height: fifth.height(), hash: fifth.hash(), ..node.net.head() };
+    let sixth = node.net.block_on(&head, 0);
+    node.hears(node.net.proposed(0, &sixth, None));
+    assert!(votes(&node.executes(&sixth)).is_empty(), "heads were 4, so it votes from 7 on");
+    for who in [0, 1] {
+        node.hears(node.net.vote(who, Phase::Prevote, 0, &sixth));
+    }
+    assert!(statements(&node.feed(Input::Durable(Height(6)))).is_empty());
+}
+
 /// R21 with a set that changes: the quorum that was heard has left it. The key of node 3 may have signed far above with those
 /// that came, of whom nothing was heard.
 #[test]

@@ -286,7 +286,7 @@ impl Node {
 
     /// The timer of this view of [`HEIGHT`] runs out.
     pub fn times_out(&mut self, view: u64) -> Vec<Effect> {
-        self.feed(Input::Timer(Timer::View(HEIGHT, View(view))))
+        self.feed(Input::Timer(Timer::View(self.replica.height(), View(view))))
     }
 
     pub fn view(&self) -> View {

@@ -45,6 +45,25 @@ pub fn no_vote_after_giving_up() {
     }
 }
 
+/// R12: nor is a commit caught up on that waited for the disk (R9).
+#[test]
+pub fn no_commit_after_giving_up() {
+    let mut node = Node::started();
+    let first = node.net.block(0);
+    node.prevotes(&first);
+    node.hears(node.decided(&first, 0));
+    let head = Head { height: first.height(), hash: first.hash(), ..node.net.head() };
+    let second = node.net.block_on(&head, 0);
+    node.hears(node.net.proposed(0, &second, None));
+    node.executes(&second);
+    for who in 1..=2 {
+        assert!(votes(&node.hears(node.net.vote(who, Phase::Prevote, 0, &second))).is_empty());
+    }
+    let lock = Prepared { view: View(0), block_hash: second.hash() };
+    assert_eq!(wishes(&node.times_out(0))[0].prepared, Some(lock));
+    assert!(votes(&node.feed(Input::Durable(first.height()))).is_empty());
+}
+
 /// R11: the wish carries the lock.
 #[test]
 pub fn a_wish_names_the_lock() {
@@ -90,6 +109,20 @@ pub fn a_lower_lock_does_not_replace_a_higher_one() {
     node.hears(node.net.wished(3, 2, Some(&node.net.lock(0, &old, &quorum))));
     let wishes = wishes_of(&node.times_out(2));
     assert_eq!(wishes, [Some(Prepared { view: View(1), block_hash: new.hash() })]);
+}
+
+/// R6: a lock may come with a wish for a view that is two above the own one, and F + 1 wishes for the view between. A wish
+/// for that one would name a lock of its own view, which nobody accepts.
+#[test]
+pub fn a_lock_of_a_higher_view_shows_that_a_quorum_is_there() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    node.prevotes(&block);
+    node.hears(node.net.wished(1, 2, Some(&node.net.lock(1, &block, &[0, 1, 3]))));
+    assert!(wishes(&node.hears(node.net.wished(3, 1, None))).is_empty());
+    assert_eq!(node.view(), View(1));
+    let lock = Prepared { view: View(1), block_hash: block.hash() };
+    assert_eq!(wishes_of(&node.hears(node.net.wished(3, 2, None))), [Some(lock)], "for view 2");
 }
 
 fn wishes_of(effects: &[Effect]) -> Vec<Option<Prepared>> {

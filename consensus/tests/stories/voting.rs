@@ -97,7 +97,7 @@ pub fn a_commit_waits_for_the_disk() {
     assert_eq!(votes(&effects), [(Phase::Commit, View(0), second.hash())]);
 }
 
-/// R20: frames more than two heights above the head are taken for those of a lost database, so there are none.
+/// R20: a power cut takes back two heights at most.
 #[test]
 pub fn nothing_is_signed_two_blocks_above_the_disk() {
     let mut node = Node::started();

@@ -42,13 +42,14 @@ impl Disk {
         let store = Store::open(&config.data_dir.join("chain"), &genesis, StoreOptions::default())
             .map_err(|error| corrupt("the database", &error))?;
         let identity = vote_log_identity(&domain, &key.id());
-        let (log, recovery) = VoteLog::open(&config.data_dir, identity, store.head().height)
+        let (mut log, recovery) = VoteLog::open(&config.data_dir, identity, store.head().height)
             .map_err(|error| corrupt("the vote log", &error))?;
         let mut recovered = recovered::read(recovery);
         if trust == VoteLogTrust::Complete && recovered.trust == Trust::None {
             tracing::warn!(
                 "told to trust the vote log: this key must have signed nothing that is missing in it"
             );
+            log.trust(store.head().height);
             recovered.trust = Trust::Full;
         }
         Ok(Self { chain: Arc::new(genesis.config), domain, key, store: Arc::new(store), log, recovered })

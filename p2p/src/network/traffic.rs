@@ -1,5 +1,7 @@
 //! Gossip and requests: whoever has not greeted gets nothing, whoever comes too fast waits.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use libp2p::{
     PeerId, gossipsub,
@@ -18,7 +20,7 @@ use crate::{
     NetworkEvent, RequestError,
     events::{Responder, Served, Validation, Verdict},
     identity::peer_id,
-    limits::{MAX_REQUESTS_PER_PEER, RENEWAL_INTERVAL},
+    limits::{MAX_RENEWAL_INTERVAL, MAX_REQUESTS_PER_PEER, RENEWAL_INTERVAL},
     requests::Answer,
 };
 
@@ -30,7 +32,8 @@ type FetchEvent = request_response::Event<Bytes, Answer>;
 #[derive(Debug, Default)]
 pub(super) struct Subscription {
     doubtful: bool,
-    renewed: Option<Instant>,
+    /// When it was said again, and how long it is not.
+    renewed: Option<(Instant, Duration)>,
 }
 
 impl Subscription {
@@ -41,10 +44,16 @@ impl Subscription {
 
     /// Whether to say it again now; if so, it counts as said.
     fn is_due(&mut self, now: Instant) -> bool {
-        let rested = self.renewed.is_none_or(|last| now.duration_since(last) >= RENEWAL_INTERVAL);
-        let due = self.doubtful && rested;
+        let pause = match self.renewed {
+            Some((last, pause)) if now < last + pause => return false,
+            Some((last, pause)) if now < last + 2 * MAX_RENEWAL_INTERVAL => {
+                (2 * pause).min(MAX_RENEWAL_INTERVAL)
+            }
+            Some(_) | None => RENEWAL_INTERVAL,
+        };
+        let due = std::mem::take(&mut self.doubtful);
         if due {
-            *self = Self { doubtful: false, renewed: Some(now) };
+            self.renewed = Some((now, pause));
         }
         due
     }
@@ -204,5 +213,31 @@ impl NetworkTask {
     pub(super) fn on_served(&mut self, served: Served) {
         // Fails only when the peer is gone or waits no more.
         let _ = self.swarm.behaviour_mut().requests.send_response(served.channel, served.answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Given a peer that keeps connecting, when each time a connection is closed as surplus, then all peers are told again ever
+    /// more rarely; and at once when it is over.
+    #[test]
+    fn flood_of_connections_does_not_keep_all_peers_busy() {
+        let mut subscription = Subscription::default();
+        let start = Instant::now();
+        let mut told = Vec::new();
+        for second in 0..300 {
+            subscription.lost();
+            if subscription.is_due(start + Duration::from_secs(second)) {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [0, 2, 6, 14, 30, 62, 126, 190, 254]);
+        let later = start + Duration::from_secs(254) + 2 * MAX_RENEWAL_INTERVAL;
+        subscription.lost();
+        assert!(subscription.is_due(later) && !subscription.is_due(later + RENEWAL_INTERVAL));
+        subscription.lost();
+        assert!(subscription.is_due(later + RENEWAL_INTERVAL));
     }
 }

@@ -37,10 +37,7 @@ impl Cluster {
                 true
             }),
             Fault::RestoreCopy { node, back } => {
-                self.lose(node, "databases that went back", |disk| {
-                    disk.restore_copy(back);
-                    true
-                });
+                self.lose(node, "databases that went back", |disk| disk.restore_copy(back));
             }
             Fault::DiskFull { node, full } => self.nodes[node].set_disk_full(full, &mut self.world),
             Fault::Misexecutes(node) => {

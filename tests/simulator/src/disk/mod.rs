@@ -194,10 +194,12 @@ impl Disk {
         either!(self, log => log.damage(chance));
     }
 
-    /// A copy of the block records replaces them that is `back` heights older.
-    pub(crate) fn restore_copy(&mut self, back: u64) {
-        let kept = self.durable().0.saturating_sub(back);
+    /// A copy of the block records replaces them that is `back` heights older; `false` when there are none.
+    pub(crate) fn restore_copy(&mut self, back: u64) -> bool {
+        let had = self.durable();
+        let kept = had.0.saturating_sub(back);
         self.truncate_blocks(usize::try_from(kept).expect("few blocks"));
+        self.durable() < had
     }
 
     /// Opens what is there. All of it is synced first: what a process has read and told others must not vanish

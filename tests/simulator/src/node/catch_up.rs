@@ -59,12 +59,20 @@ impl Node {
     }
 
     pub(super) fn on_blocks_synced(&mut self, height: Height, by_sync: bool, world: &mut World) {
+        let before = self.disk.durable();
         self.disk.sync_blocks(height);
         let head = self.head(world);
         let Some(process) = &mut self.process else { return };
         process.guard.release(head.height);
         process.bodies.retain(|_, block| block.height() > head.height);
-        self.input(if by_sync { Input::Synced(head) } else { Input::Durable(height) });
+        if by_sync {
+            // A node says of each record that it is on disk, and then to the replica that it may go on from there.
+            let records = std::iter::successors(Some(before.next()), |height| Some(height.next()));
+            records.take_while(|it| *it <= height).for_each(|it| self.input(Input::Durable(it)));
+            self.input(Input::Synced(head));
+        } else {
+            self.input(Input::Durable(height));
+        }
     }
 
     pub(super) fn ask_for_blocks(&mut self, height: Height, from: NodeId, world: &mut World) {

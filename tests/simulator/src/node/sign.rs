@@ -20,6 +20,10 @@ impl Node {
         }
         if std::mem::take(&mut process.was_unsure) {
             world.tally.count("votes again after its log was lost");
+            if self.liar.is_none() {
+                let truth = world.oracle.on_resumed(self.index, batch.height);
+                world.require(self.index, truth);
+            }
         }
         let domain = &world.chain.domain;
         let sign = |unsigned| signed_message(unsigned, domain, &*self.signer);

@@ -210,6 +210,17 @@ impl Oracle {
         }
     }
 
+    /// A node that lost what it signed begins again: above all that it ever signed (R21).
+    pub(crate) fn on_resumed(&self, node: usize, height: Height) -> Result<(), String> {
+        let from = (node, height, 0, View::ZERO)..(node + 1, Height::ZERO, 0, View::ZERO);
+        match self.said.range(from).next() {
+            Some((_, said)) => {
+                Err(format!("signs again at height {height}, where it signed before: {said:?}"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Nothing binding leaves an honest node before it is synced.
     pub(crate) fn on_sent(&self, node: usize, statement: &Statement) -> Result<(), String> {
         if statement.kind() > VIEW_CHANGE {
