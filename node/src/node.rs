@@ -58,7 +58,7 @@ pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
     // What still runs reads only; it must not hold up the end.
     runtime.shutdown_timeout(LAST_TIMEOUT);
     if let Some(chain) = result? {
-        wait_for_database(&chain);
+        wait_for_database(chain);
     }
     let exit = stop.exit();
     if exit == Exit::Success {
@@ -68,10 +68,14 @@ pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
 }
 
 /// Waits for the chain thread, which closes the database when the last that could ask it something is gone. Were it at that
-/// while the process ends, RocksDB would use what is destroyed already, and abort.
-fn wait_for_database(chain: &JoinHandle<()>) {
+/// while the process ends, RocksDB would use what is destroyed already, and abort. So it would when it cleans up after a
+/// thread that used it: such a thread is joined, not only finished.
+fn wait_for_database(chain: JoinHandle<()>) {
     let deadline = Instant::now() + LAST_TIMEOUT;
     while !chain.is_finished() && Instant::now() < deadline {
         std::thread::sleep(LOOK_EVERY);
+    }
+    if chain.is_finished() && chain.join().is_err() {
+        tracing::error!("the chain thread ended badly");
     }
 }

@@ -1,9 +1,12 @@
 //! The scenarios in `tests/scenarios`, each a test of its own. One after another: they measure time, and two networks
 //! on one machine would disturb each other.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
-use quorate_tests::perturb::{Ending, Scenario, Skipped, Summary, run, scenario_file};
+use quorate_tests::perturb::{Ending, Scenario, Skipped, Summary, run};
 use tokio::sync::Mutex;
 
 /// Set (to anything) where user namespaces are expected: there a story that needs one fails instead of being skipped.
@@ -11,9 +14,14 @@ const NO_SKIPS: &str = "PERTURBATION_NO_SKIPS";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
+/// In the crate's folder, where cargo runs tests.
+fn scenarios() -> PathBuf {
+    Path::new("scenarios").canonicalize().expect("it is part of the project")
+}
+
 async fn story(name: &str) {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let file = scenario_file(name);
+    let file = scenarios().join(name).with_extension("toml");
     let scenario = Scenario::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     match run(&scenario, &|line| println!("{line}")).await {
         Ending::Passed(Summary { blocks, transactions, longest_pause, .. }) => {
@@ -73,7 +81,7 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 
 #[test]
 fn every_scenario_is_sound_and_every_short_one_is_a_test() {
-    let folder = scenario_file("any").parent().expect("a folder").to_owned();
+    let folder = scenarios();
     let names: Vec<_> =
         files(folder.clone()).iter().map(|file| file.file_stem().map(ToOwned::to_owned)).collect();
     let expected: Vec<_> = STORIES.iter().map(|name| Some((*name).into())).collect();

@@ -5,9 +5,10 @@ use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 use crate::{frame::Frame, shape::Shape, wire};
 
 pub(super) fn pool() -> DescriptorPool {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/proto");
+    // In the crate's folder, where cargo runs tests. A path that is compiled in may be that of another clone, which shares the
+    // target folder.
     let files =
-        protox::compile(["consensus.proto", "network.proto", "log.proto"], [folder]).expect("they compile");
+        protox::compile(["consensus.proto", "network.proto", "log.proto"], ["proto"]).expect("they compile");
     DescriptorPool::from_file_descriptor_set(files).expect("they are sound")
 }
 

@@ -30,7 +30,7 @@ mod tending;
 mod topology;
 mod watch;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 pub use record::{Block, Record};
 pub use runner::{Ending, Summary, run};
@@ -138,9 +138,3 @@ pub enum Violation {
 /// A run cannot happen here, and why: what it needs is missing on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped(pub String);
-
-/// The file of a scenario's name in `tests/scenarios`.
-#[must_use]
-pub fn scenario_file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name).with_extension("toml")
-}

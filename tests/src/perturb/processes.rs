@@ -23,6 +23,8 @@ pub(super) struct Processes {
     peers: Vec<String>,
     disk: Option<(usize, u64, Disk)>,
     paused: BTreeSet<usize>,
+    /// Who was asked to end, and has not been seen to.
+    asked: BTreeSet<usize>,
 }
 
 impl Processes {
@@ -46,7 +48,7 @@ impl Processes {
             None => None,
         };
         let children = (0..cluster.len()).map(|_| None).collect();
-        Ok(Self { cluster, children, peers, disk, paused: BTreeSet::new() })
+        Ok(Self { cluster, children, peers, disk, paused: BTreeSet::new(), asked: BTreeSet::new() })
     }
 
     pub(super) fn runs(&self, node: usize) -> bool {
@@ -89,7 +91,8 @@ impl Processes {
         Ok(())
     }
 
-    pub(super) fn ask_to_end(&self, node: usize) -> Result<(), Violation> {
+    pub(super) fn ask_to_end(&mut self, node: usize) -> Result<(), Violation> {
+        self.asked.insert(node);
         self.signal(node, Signal::SIGTERM)
     }
 
@@ -97,6 +100,7 @@ impl Processes {
     pub(super) fn take_end(&mut self, node: usize) -> Option<ExitStatus> {
         let status = self.children[node].as_mut()?.try_wait().expect("it is a child of this process")?;
         self.children[node] = None;
+        self.asked.remove(&node);
         Some(status)
     }
 
@@ -130,7 +134,8 @@ impl Processes {
 
     /// The first node that has ended though nobody has ended it.
     pub(super) fn ended(&mut self) -> Option<Violation> {
-        (0..self.children.len()).find_map(|node| {
+        let unasked: Vec<_> = (0..self.children.len()).filter(|node| !self.asked.contains(node)).collect();
+        unasked.into_iter().find_map(|node| {
             let status = self.take_end(node)?;
             Some(Violation::Ended { node: self.cluster.name(node).to_owned(), status: status.to_string() })
         })

@@ -15,6 +15,7 @@ use super::{
 };
 
 const VALIDATORS: usize = 4;
+const QUORUM: usize = 3;
 /// All of them, and the observer.
 const NODES: usize = VALIDATORS + 1;
 /// What a round takes beside the time that it lets pass: nodes start, dial, catch up.
@@ -45,6 +46,15 @@ pub fn draw(seed: u64, length: Duration) -> Scenario {
         small_disk: None,
         steps,
     }
+}
+
+/// A validator without its data votes again only when it hears a quorum of others over connections of its own (R21); who
+/// has none is a matter for the operator. The observer has no vote to lose.
+fn who_can_lose_its_data(topology: Topology) -> Vec<usize> {
+    let pairs = topology.pairs(NODES);
+    let heard =
+        |node: usize| (0..VALIDATORS).filter(|it| pairs.contains(&(node.min(*it), node.max(*it)))).count();
+    (0..NODES).filter(|node| *node >= VALIDATORS || heard(*node) >= QUORUM).collect()
 }
 
 /// What begins a fault, and what ends it.
@@ -92,7 +102,8 @@ impl Dice {
                 vec![Step::CrashLoop { node, every }, wait(2 * lasting), Step::Calm {}]
             }
             2 => {
-                let lost = vec![self.0.random_range(0..NODES)];
+                let losers = who_can_lose_its_data(topology);
+                let lost = vec![losers[self.0.random_range(0..losers.len())]];
                 let begin = vec![Step::Kill(lost.clone()), Step::Wipe(lost.clone()), wait(lasting)];
                 begin.into_iter().chain([Step::Start(lost)]).collect()
             }

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
@@ -29,9 +30,10 @@ pub(crate) struct Crate {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Graph(pub(crate) BTreeMap<String, Crate>);
 
-/// The folder of the workspace.
+/// The folder of the workspace: above the crate's, where cargo runs tests.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ stands in the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| Path::new("..").canonicalize().expect("it is there"));
+    &ROOT
 }
 
 impl Graph {
