@@ -17,7 +17,7 @@ use crate::{
     gate::Gate,
     limits::{
         GOSSIP_QUEUE, MAX_CONNECTIONS_PER_PEER, MAX_PEERS, MAX_PENDING_INCOMING, MAX_PENDING_OUTGOING,
-        PING_INTERVAL, PING_TIMEOUT, RENEWAL_BACKOFF,
+        PING_INTERVAL, PING_TIMEOUT,
     },
     requests,
 };
@@ -76,9 +76,6 @@ fn gossip(topic: &IdentTopic) -> Result<Gossip, NetworkError> {
         .connection_handler_queue_len(GOSSIP_QUEUE)
         // A chain has few nodes: what enters here goes to all of them directly.
         .flood_publish(true)
-        .unsubscribe_backoff(RENEWAL_BACKOFF)
-        // Whoever hears that a peer unsubscribes takes this one, and would refuse it for a minute.
-        .prune_backoff(RENEWAL_BACKOFF)
         .heartbeat_initial_delay(std::time::Duration::from_millis(500))
         .build()
         .map_err(|error| NetworkError::Stack(error.to_string()))?;

@@ -110,13 +110,6 @@ pub(crate) const CONSENSUS_LANE: usize = 4096;
 pub(crate) const GOSSIP_IN_FLIGHT: usize = 128;
 /// What one peer may gossip each second, in KiB; more is ignored, and offered again by the pools that have it.
 pub(crate) const GOSSIP_KIB_PER_SECOND: u32 = 16 * 1024;
-/// How long all peers are not told again that this node takes gossip; twice as long each time, up to the most, and from the
-/// beginning after as long a rest. A peer that keeps connecting must not keep this node without gossip neighbours.
-pub(crate) const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
-pub(crate) const MAX_RENEWAL_INTERVAL: Duration = Duration::from_secs(64);
-/// How long nobody who was told so afresh is made a gossip neighbour again. Meanwhile what enters here still goes to
-/// all, and what is passed on goes with the next heartbeat.
-pub(crate) const RENEWAL_BACKOFF: Duration = Duration::from_secs(1);
 /// Gossip waiting for one slow peer.
 pub(crate) const GOSSIP_QUEUE: usize = 256;
 /// Peers' requests that the node has not answered yet.

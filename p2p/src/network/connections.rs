@@ -111,7 +111,6 @@ impl NetworkTask {
                 (session.outbound, session.outbox) = (None, None);
                 self.lapse(peer);
                 self.open_stream(peer, NO_DELAY);
-                self.subscription.lost();
             }
             return;
         }

@@ -198,7 +198,6 @@ impl NetworkTask {
         let now = Instant::now();
         self.parted.retain(|_, until| *until > now);
         self.churn.forget(now);
-        self.renew_subscription(now);
         let overdue: Vec<_> = self
             .sessions
             .iter()

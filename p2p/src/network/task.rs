@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use futures::StreamExt;
-use libp2p::{PeerId, Swarm, gossipsub::IdentTopic, request_response::OutboundRequestId, swarm::SwarmEvent};
+use libp2p::{PeerId, Swarm, gossipsub::TopicHash, request_response::OutboundRequestId, swarm::SwarmEvent};
 use libp2p_stream::Control;
 use quorate_proto::Hello;
 use quorate_types::NodeId;
@@ -24,7 +24,6 @@ use super::{
     handle::{Command, NetworkHandle, Roster, Shared},
     redial::Redials,
     session::Session,
-    traffic::Subscription,
 };
 use crate::{
     NetworkError, NetworkEvent, NetworkEvents, RequestError,
@@ -45,8 +44,7 @@ pub(super) struct NetworkTask {
     pub(super) own: NodeId,
     pub(super) listen: SocketAddr,
     pub(super) hello: watch::Receiver<Hello>,
-    pub(super) topic: IdentTopic,
-    pub(super) subscription: Subscription,
+    pub(super) topic: TopicHash,
     pub(super) shared: Shared,
     pub(super) guests_most: usize,
     pub(super) sessions: HashMap<PeerId, Session>,
@@ -121,7 +119,7 @@ impl NetworkTask {
         // What came before may have named another port than 0.
         let listen =
             listening.first().copied().filter(|_| config.listen.port() == 0).unwrap_or(config.listen);
-        let topic = transactions_topic(&config.hello.borrow());
+        let topic = transactions_topic(&config.hello.borrow()).hash();
         let task = Self {
             swarm,
             control,
@@ -129,7 +127,6 @@ impl NetworkTask {
             listen,
             hello: config.hello,
             topic,
-            subscription: Subscription::default(),
             shared: shared.clone(),
             guests_most: config.limits.guests.min(MAX_GUEST_PEERS),
             sessions: HashMap::new(),

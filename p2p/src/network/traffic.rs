@@ -1,7 +1,5 @@
 //! Gossip and requests: whoever has not greeted gets nothing, whoever comes too fast waits.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use libp2p::{
     PeerId, gossipsub,
@@ -10,7 +8,7 @@ use libp2p::{
 };
 use quorate_proto::{Request, TransactionBatch};
 use quorate_types::NodeId;
-use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use tokio::{runtime::Handle, sync::oneshot};
 
 use super::{
     session::Session,
@@ -20,44 +18,11 @@ use crate::{
     NetworkEvent, RequestError,
     events::{Responder, Served, Validation, Verdict},
     identity::peer_id,
-    limits::{MAX_RENEWAL_INTERVAL, MAX_REQUESTS_PER_PEER, RENEWAL_INTERVAL},
+    limits::MAX_REQUESTS_PER_PEER,
     requests::Answer,
 };
 
 type FetchEvent = request_response::Event<Bytes, Answer>;
-
-/// Whether all peers know that this node takes transactions. gossipsub says so to a peer on its first connection alone. When
-/// that one is closed as surplus before the word is through, nobody says it again (`on_connection_established` of
-/// libp2p-gossipsub 0.50), and the peer never passes a transaction on.
-#[derive(Debug, Default)]
-pub(super) struct Subscription {
-    doubtful: bool,
-    /// When it was said again, and how long it is not.
-    renewed: Option<(Instant, Duration)>,
-}
-
-impl Subscription {
-    /// A connection was closed whose peer has another one.
-    pub(super) const fn lost(&mut self) {
-        self.doubtful = true;
-    }
-
-    /// Whether to say it again now; if so, it counts as said.
-    fn is_due(&mut self, now: Instant) -> bool {
-        let pause = match self.renewed {
-            Some((last, pause)) if now < last + pause => return false,
-            Some((last, pause)) if now < last + 2 * MAX_RENEWAL_INTERVAL => {
-                (2 * pause).min(MAX_RENEWAL_INTERVAL)
-            }
-            Some(_) | None => RENEWAL_INTERVAL,
-        };
-        let due = std::mem::take(&mut self.doubtful);
-        if due {
-            self.renewed = Some((now, pause));
-        }
-        due
-    }
-}
 
 impl NetworkTask {
     /// The session of a peer that has greeted.
@@ -70,17 +35,6 @@ impl NetworkTask {
             Ok(_) | Err(PublishError::Duplicate) => {}
             // The pool offers again what stays pending.
             Err(error) => tracing::debug!(%error, "a batch of transactions was not gossiped"),
-        }
-    }
-
-    /// Says to all peers anew that this node takes transactions, when one of them may not know.
-    pub(super) fn renew_subscription(&mut self, now: Instant) {
-        if self.subscription.is_due(now) {
-            let gossip = &mut self.swarm.behaviour_mut().gossip;
-            gossip.unsubscribe(&self.topic);
-            if let Err(error) = gossip.subscribe(&self.topic) {
-                tracing::error!(%error, "cannot subscribe to transactions; a restart of the node may help");
-            }
         }
     }
 
@@ -213,31 +167,5 @@ impl NetworkTask {
     pub(super) fn on_served(&mut self, served: Served) {
         // Fails only when the peer is gone or waits no more.
         let _ = self.swarm.behaviour_mut().requests.send_response(served.channel, served.answer);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Given a peer that keeps connecting, when each time a connection is closed as surplus, then all peers are told again ever
-    /// more rarely; and at once when it is over.
-    #[test]
-    fn flood_of_connections_does_not_keep_all_peers_busy() {
-        let mut subscription = Subscription::default();
-        let start = Instant::now();
-        let mut told = Vec::new();
-        for second in 0..300 {
-            subscription.lost();
-            if subscription.is_due(start + Duration::from_secs(second)) {
-                told.push(second);
-            }
-        }
-        assert_eq!(told, [0, 2, 6, 14, 30, 62, 126, 190, 254]);
-        let later = start + Duration::from_secs(254) + 2 * MAX_RENEWAL_INTERVAL;
-        subscription.lost();
-        assert!(subscription.is_due(later) && !subscription.is_due(later + RENEWAL_INTERVAL));
-        subscription.lost();
-        assert!(subscription.is_due(later + RENEWAL_INTERVAL));
     }
 }
