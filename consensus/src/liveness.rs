@@ -93,6 +93,7 @@ impl Replica {
         silent.for_each(|id| self.note(Fact::Silent(id)));
         if self.liveness.ticks.is_multiple_of(TICKS_PER_STATUS) {
             self.announce_status();
+            self.share_without_a_vote();
         }
         self.pass_over_silent_leader();
     }
@@ -179,7 +180,10 @@ impl Replica {
         self.liveness.relayed.clear();
         self.emit(Effect::SetTimer(Timer::Resend(self.now.height), self.config.resend_interval()));
         self.send_own_again();
-        self.share_work_again();
+        // One sharing of a lone transaction may be lost like anything else (R14).
+        if self.work && self.now.view > View::ZERO {
+            self.share_work();
+        }
         if let Some(certificate) = self.now.decided.clone() {
             if !matches!(self.now.blocks.get(&certificate.block_hash()), Some(BlockState::Checking { .. })) {
                 self.fetch_from_signers(&certificate);
@@ -191,11 +195,10 @@ impl Replica {
         self.check_proposal(proposal);
     }
 
-    /// One sharing of a lone transaction may be lost like anything else (R14). Who has no vote, or not yet, never
-    /// gets as far as a view change, and shares as well.
-    fn share_work_again(&mut self) {
-        let stuck = self.now.view > View::ZERO || !self.may_sign();
-        if self.work && stuck {
+    /// Who has no vote, or not yet, proposes nothing and never gets as far as a view change (R14). It counts its own time:
+    /// empty blocks may end every height before a timer of one does.
+    fn share_without_a_vote(&mut self) {
+        if self.work && !self.may_sign() {
             self.share_work();
         }
     }

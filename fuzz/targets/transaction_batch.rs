@@ -1,4 +1,4 @@
-//! Any bytes as gossiped transactions.
+//! Any bytes as a batch of transactions.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

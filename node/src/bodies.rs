@@ -16,7 +16,8 @@ use crate::{
     chain::{Candidates, ChainHandle, Command},
     clock,
     driver::{Current, Event},
-    ingress::{Recovery, publish_again},
+    ingress::Recovery,
+    sharing::Sharing,
     watch::{Alarms, RootsOf},
 };
 
@@ -42,6 +43,7 @@ pub(crate) struct Bodies {
     pub(crate) pool: Arc<Mutex<Pool>>,
     pub(crate) candidates: Candidates,
     pub(crate) network: NetworkHandle,
+    pub(crate) sharing: Sharing,
     pub(crate) chain: ChainHandle,
     pub(crate) recovery: Recovery,
     pub(crate) current: watch::Receiver<Current>,
@@ -189,14 +191,11 @@ impl Bodies {
         self.pool.lock().has_work()
     }
 
-    /// Sends the transactions that wait longest here to everyone: one that no other pool has must still
+    /// Offers the transactions that wait longest here to everyone: one that no other pool has must still
     /// get into a block (faults.md, lone-transaction).
     pub(crate) fn share_work(&self) {
         let waiting = self.pool.lock().waiting_longest(MAX_SHARED_BYTES);
-        if !waiting.is_empty() {
-            let transactions = waiting.iter().map(|it| it.raw().clone()).collect();
-            publish_again(&self.network, transactions);
-        }
+        self.sharing.offer(waiting);
     }
 }
 

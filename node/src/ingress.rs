@@ -6,17 +6,18 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use quorate_consensus::Input;
-use quorate_p2p::NetworkHandle;
 use quorate_proto::TransactionBatch;
 use quorate_rpc::Submission;
 use quorate_storage::Store;
 use quorate_txpool::Pool;
-use quorate_types::{Address, B256, Block, Bytes, Transaction, TransactionError, UnrecoveredTransaction};
+use quorate_types::{
+    Address, B256, Block, Bytes, NodeId, Transaction, TransactionError, UnrecoveredTransaction,
+};
 use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, driver::Event, metrics};
+use crate::{clock, driver::Event, metrics, sharing::Sharing};
 
 /// Submissions that may wait. Beyond it a client is refused at once, instead of waiting without end.
 pub(crate) const SUBMISSION_CAPACITY: usize = 8192;
@@ -85,7 +86,7 @@ struct Arrival {
 pub(crate) struct Ingress {
     pub(crate) pool: Arc<Mutex<Pool>>,
     pub(crate) store: Arc<Store>,
-    pub(crate) network: NetworkHandle,
+    pub(crate) sharing: Sharing,
     pub(crate) recovery: Recovery,
     pub(crate) events: mpsc::Sender<Event>,
 }
@@ -101,16 +102,15 @@ impl Ingress {
         {
             let arrivals = batch.drain(..).map(|it| Arrival { raw: it.raw, reply: Some(it.reply) }).collect();
             let accepted = self.admit(arrivals).await;
-            if !accepted.is_empty() {
-                publish(&self.network, accepted);
-            }
+            self.sharing.publish(accepted, None, None);
         }
     }
 
-    /// Takes a peer's batch. Whether anything in it was a transaction of this chain decides if it is passed on.
-    pub(crate) async fn take_from_peer(&self, batch: TransactionBatch) -> bool {
+    /// Takes a peer's batch, and passes on what was new here and is a transaction of this chain.
+    pub(crate) async fn take_from_peer(&self, from: NodeId, batch: TransactionBatch) {
         let arrivals = batch.transactions.into_iter().map(|raw| Arrival { raw, reply: None }).collect();
-        !self.admit(arrivals).await.is_empty()
+        let accepted = self.admit(arrivals).await;
+        self.sharing.publish(accepted, batch.trace_id, Some(from));
     }
 
     /// Admits what is sound; returns the raw bytes of what the pool took.
@@ -170,21 +170,5 @@ impl Ingress {
             UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(|error| error.to_string())?;
         self.pool.lock().check(&decoded).map_err(|error| error.to_string())?;
         self.recovery.recover(decoded).map_err(|error| error.to_string())
-    }
-}
-
-/// Gossips new transactions. What does not get out now is offered again later.
-pub(crate) fn publish(network: &NetworkHandle, transactions: Vec<Bytes>) {
-    gossip(network, transactions, None);
-}
-
-/// Gossips transactions once more. Gossip drops what it has seen, by content, so each offer gets a trace id of its own.
-pub(crate) fn publish_again(network: &NetworkHandle, transactions: Vec<Bytes>) {
-    gossip(network, transactions, Some(u128::from(clock::now_ms()).to_be_bytes()));
-}
-
-fn gossip(network: &NetworkHandle, transactions: Vec<Bytes>, trace_id: Option<[u8; 16]>) {
-    if let Err(error) = network.publish_transactions(&TransactionBatch { transactions, trace_id }) {
-        tracing::debug!(%error, "could not gossip transactions");
     }
 }

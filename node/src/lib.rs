@@ -35,6 +35,7 @@ mod over_quota;
 mod peering;
 mod recovered;
 mod serve;
+mod sharing;
 mod standing;
 mod status;
 mod stop;

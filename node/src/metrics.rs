@@ -64,7 +64,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!(
         PEER_HELD_UP,
-        "what a peer sent beyond its quota: frames that waited, gossip and requests passed over"
+        "what a peer sent beyond its quota: frames that waited, requests and greetings passed over"
     );
     describe_counter!(CHURN, "connections of a peer that keeps connecting and leaving");
     describe_counter!(PARTED, "how often a peer was parted with for what it sent");
@@ -135,7 +135,7 @@ pub(crate) fn churned(peer: &str, connections: u32) {
 }
 
 pub(crate) fn over_quota(peer: &str, frames: u64, others: u64) {
-    for (what, count) in [("frames", frames), ("gossip_and_requests", others)] {
+    for (what, count) in [("frames", frames), ("requests_and_greetings", others)] {
         if count > 0 {
             counter!(PEER_HELD_UP, "peer" => peer.to_owned(), "what" => what).increment(count);
         }

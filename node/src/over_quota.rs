@@ -21,9 +21,9 @@ pub(crate) struct OverQuota(HashMap<NodeId, Counted>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Excess {
     pub(crate) peer: NodeId,
-    /// Consensus frames that had to wait.
+    /// Consensus frames and batches of transactions that had to wait.
     pub(crate) frames: u64,
-    /// Gossip, requests and greetings that were passed over.
+    /// Requests and greetings that were passed over.
     pub(crate) others: u64,
 }
 
@@ -81,7 +81,6 @@ mod tests {
             frames_out: 0,
             bytes_out: 0,
             frames_dropped: 0,
-            batches_rejected: 0,
             over_quota,
             frames_held_up,
         }

@@ -25,6 +25,7 @@ impl Library {
             Request::Blocks { from, count } => Response::blocks(self.blocks(from, count)),
             Request::BlockByHash(hash) => Response::Block(self.block_by_hash(&hash)?),
             Request::Transactions(hashes) => Response::transactions(self.transactions(&hashes)),
+            Request::Offer(hashes) => Response::Missing(self.missing(hashes)),
         })
     }
 
@@ -54,6 +55,12 @@ impl Library {
         }
         let Some(height) = self.store.height_of(*hash)? else { return Ok(None) };
         Ok(self.store.block(height)?.map(|stored| stored.block.clone()))
+    }
+
+    fn missing(&self, mut hashes: Vec<B256>) -> Vec<B256> {
+        let pool = self.pool.lock();
+        hashes.retain(|hash| !pool.contains(*hash));
+        hashes
     }
 
     fn transactions(&self, hashes: &[B256]) -> Vec<quorate_types::Bytes> {

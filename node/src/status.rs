@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock,
     driver::{Current, Event},
-    ingress,
     labels::Labels,
     metrics,
     over_quota::OverQuota,
+    sharing::Sharing,
     standing,
     watch::{Alarms, OBSERVER},
 };
@@ -46,6 +46,7 @@ pub(crate) struct Monitor {
     pub(crate) store: Arc<Store>,
     pub(crate) pool: Arc<Mutex<Pool>>,
     pub(crate) network: NetworkHandle,
+    pub(crate) sharing: Sharing,
     pub(crate) current: watch::Receiver<Current>,
     pub(crate) consensus: watch::Receiver<ConsensusState>,
     pub(crate) syncing: watch::Receiver<Option<SyncRange>>,
@@ -178,18 +179,16 @@ impl Monitor {
         }
     }
 
-    /// Drops what waited too long for a nonce, and offers again what should long be in a block: gossip may have been lost.
+    /// Drops what waited too long for a nonce, and offers again what should long be in a block: peers may lack it.
     fn tend_pool(&self) {
         let now_ms = clock::now_ms();
         let overdue: Vec<_> = {
             let mut pool = self.pool.lock();
             pool.expire(now_ms);
             let hashes = pool.older_than(OVERDUE_MS, now_ms, MAX_OFFERED);
-            hashes.into_iter().filter_map(|hash| pool.get(hash)).map(|it| it.raw().clone()).collect()
+            hashes.into_iter().filter_map(|hash| pool.get(hash)).cloned().collect()
         };
-        if !overdue.is_empty() {
-            ingress::publish_again(&self.network, overdue);
-        }
+        self.sharing.offer(overdue);
     }
 }
 

@@ -53,19 +53,6 @@ pub enum NetworkError {
     /// A part of the network stack refused its configuration.
     #[error("the network stack refused its configuration: {0}")]
     Stack(String),
-    /// What should be sent is larger than any peer accepts.
-    #[error("{what} of {bytes} bytes is larger than the {most} that peers accept")]
-    TooLarge {
-        /// A batch, a frame.
-        what: &'static str,
-        /// Its size.
-        bytes: usize,
-        /// The bound.
-        most: usize,
-    },
-    /// Commands come faster than the network performs them.
-    #[error("the network is busy: {0} was dropped")]
-    Busy(&'static str),
     /// The network has been shut down.
     #[error("the network has stopped")]
     Stopped,

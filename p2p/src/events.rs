@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use libp2p::{
-    PeerId,
-    gossipsub::{MessageAcceptance, MessageId},
-    request_response::ResponseChannel,
-};
+use libp2p::request_response::ResponseChannel;
 use quorate_proto::{Hello, MAX_RESPONSE_BYTES, Request, Response, TransactionBatch};
 use quorate_types::NodeId;
 use tokio::{
@@ -45,14 +41,14 @@ pub enum NetworkEvent {
         /// Keep it for as long as the frame is worked on: its sender gets no more than its share that way.
         place: Place,
     },
-    /// Gossiped transactions, decoded, not validated.
+    /// Transactions, decoded, not validated. What is new here is the node's to pass on.
     Transactions {
         /// Who passed them on.
         from: NodeId,
         /// The transactions.
         batch: TransactionBatch,
-        /// Decides whether they are passed on.
-        validation: Validation,
+        /// Keep it for as long as the batch is worked on, as with a frame.
+        place: Place,
     },
     /// A peer asks for something.
     Request {
@@ -84,7 +80,8 @@ pub enum NetworkEvent {
 /// The node's end of the lanes. Votes are taken before anything else, in strict priority.
 pub struct NetworkEvents {
     pub(crate) consensus: mpsc::Receiver<NetworkEvent>,
-    pub(crate) bulk: mpsc::Receiver<NetworkEvent>,
+    pub(crate) requests: mpsc::Receiver<NetworkEvent>,
+    pub(crate) batches: mpsc::Receiver<NetworkEvent>,
     pub(crate) refusals: mpsc::Receiver<NetworkEvent>,
 }
 
@@ -94,61 +91,10 @@ impl NetworkEvents {
         tokio::select! {
             biased;
             urgent = self.consensus.recv() => urgent,
-            Some(event) = self.bulk.recv() => Some(event),
+            Some(event) = self.requests.recv() => Some(event),
+            Some(event) = self.batches.recv() => Some(event),
             Some(event) = self.refusals.recv() => Some(event),
         }
-    }
-}
-
-/// The node's verdict on a gossiped batch. Dropped without one, the batch is ignored.
-pub struct Validation {
-    pub(crate) verdicts: mpsc::Sender<Verdict>,
-    pub(crate) message: MessageId,
-    pub(crate) source: PeerId,
-    pub(crate) place: Option<OwnedSemaphorePermit>,
-}
-
-/// A verdict on its way to the network; it keeps its place until it is there.
-pub(crate) struct Verdict {
-    pub(crate) message: MessageId,
-    pub(crate) source: PeerId,
-    pub(crate) acceptance: MessageAcceptance,
-    pub(crate) _place: OwnedSemaphorePermit,
-}
-
-impl Validation {
-    /// At least one transaction was new and valid: pass the batch on.
-    pub fn accept(mut self) {
-        self.decide(MessageAcceptance::Accept);
-    }
-
-    /// Nothing new in it, or no room: do not pass it on, and blame nobody.
-    pub fn ignore(mut self) {
-        self.decide(MessageAcceptance::Ignore);
-    }
-
-    /// It holds what no honest node passes on: count it against the sender.
-    pub fn reject(mut self) {
-        self.decide(MessageAcceptance::Reject);
-    }
-
-    fn decide(&mut self, acceptance: MessageAcceptance) {
-        let Some(place) = self.place.take() else { return };
-        let (message, source) = (self.message.clone(), self.source);
-        // As many verdicts fit into the channel as there are places; so it fails only when the network has stopped.
-        let _ = self.verdicts.try_send(Verdict { message, source, acceptance, _place: place });
-    }
-}
-
-impl Drop for Validation {
-    fn drop(&mut self) {
-        self.decide(MessageAcceptance::Ignore);
-    }
-}
-
-impl std::fmt::Debug for Validation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Validation").field("message", &self.message).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! # quorate-p2p: who may connect, and what travels between nodes
 //!
 //! Owns the libp2p swarm, the chain's certificates and admission by them, the consensus streams,
-//! gossip, requests, and every limit on what a peer may take. A node has one ed25519 key: it signs its
+//! those of transactions, requests, and every limit on what a peer may take. A node has one ed25519 key: it signs its
 //! votes, names it on the network, and is certified by the chain's X.509 certificates.
 //!
 //! What it never knows: what a vote means, who may vote, what a block holds. Consensus frames are
@@ -10,7 +10,7 @@
 //! ```text
 //! TCP -> gate -> mutual TLS 1.3 -> yamux -> HELLO both ways -> connected
 //!        rate    chain CA, role,            version, chain,      |- consensus stream, one each way
-//!        by      dates, CRLs                genesis, places      |- gossip of transactions
+//!        by      dates, CRLs                genesis, places      |- transactions, one stream each way
 //!        address                                                 `- requests and answers
 //! ```
 //! Whoever fails a step never reaches the next, and both sides learn why in words:
@@ -62,7 +62,7 @@ mod transport;
 
 pub use address::PeerAddress;
 pub use error::{NetworkError, RequestError};
-pub use events::{NetworkEvent, NetworkEvents, Responder, Validation};
+pub use events::{NetworkEvent, NetworkEvents, Responder};
 pub use identity::{node_id, peer_id};
 pub use limits::{CHURN_WINDOW, MAX_CONFIGURED_PEERS, MAX_GUEST_PEERS, MAX_PEERS};
 pub use network::{Network, NetworkConfig, NetworkHandle, NetworkLimits};

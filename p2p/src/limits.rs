@@ -68,7 +68,7 @@ pub(crate) const MAX_CHAIN_CERTIFICATES: usize = 4;
 
 // --- Streams ---
 
-/// Substreams of one connection: consensus, gossip and ping take two each, requests two times
+/// Substreams of one connection: consensus, transactions and ping take two each, requests two times
 /// [`MAX_REQUESTS_PER_PEER`]; the rest is room for streams that are being closed.
 pub(crate) const MAX_SUBSTREAMS: usize = 128;
 /// The reason that a refused peer is told, in bytes of UTF-8.
@@ -104,14 +104,21 @@ pub(crate) const MIN_FRAME_KIB: u32 = 2;
 /// Frames and announcements that the node has not taken yet, of all peers.
 pub(crate) const CONSENSUS_LANE: usize = 4096;
 
-// --- Gossip and requests ---
+// --- Transactions and requests ---
 
-/// Gossiped batches that await the node's verdict.
-pub(crate) const GOSSIP_IN_FLIGHT: usize = 128;
-/// What one peer may gossip each second, in KiB; more is ignored, and offered again by the pools that have it.
-pub(crate) const GOSSIP_KIB_PER_SECOND: u32 = 16 * 1024;
-/// Gossip waiting for one slow peer.
-pub(crate) const GOSSIP_QUEUE: usize = 256;
+/// Batches of transactions waiting for one slow peer; what does not get out is offered again by the pools that have it.
+pub(crate) const OUTBOX_BATCHES: usize = 256;
+/// The bytes of those batches; at the least two of the largest fit.
+pub(crate) const OUTBOX_BATCH_BYTES: usize = 8 * MIB;
+/// Batches of one peer that the node has taken and not finished with.
+pub(crate) const BATCHES_IN_HAND: usize = 16;
+/// The bytes of those batches; at the least one of the largest fits.
+pub(crate) const BATCH_BYTES_IN_HAND: usize = 4 * MIB;
+/// What one peer's batches may bring in each second, in KiB: a hundred thousand transfers. More waits in the peer's own
+/// buffers.
+pub(crate) const BATCH_KIB_PER_SECOND: u32 = 16 * 1024;
+/// Batches that the node has not taken yet, of all peers.
+pub(crate) const BATCH_LANE: usize = 128;
 /// Peers' requests that the node has not answered yet.
 pub(crate) const SERVED_IN_FLIGHT: usize = 64;
 /// Requests that one peer may have open with another.

@@ -14,14 +14,15 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use governor::{DefaultDirectRateLimiter, Quota as Rate};
 use libp2p::Multiaddr;
-use quorate_proto::{Hello, MAX_FRAME_BYTES};
+use quorate_proto::{Hello, MAX_BATCH_BYTES, MAX_FRAME_BYTES};
 use quorate_types::NodeId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::limits::{
-    ANSWER_KIB_PER_SECOND, CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GOSSIP_KIB_PER_SECOND,
-    GREETINGS_AT_ONCE, GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES,
-    INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
+    ANSWER_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCH_KIB_PER_SECOND, BATCHES_IN_HAND,
+    CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GREETINGS_AT_ONCE, GUEST_CONSENSUS_KIB_PER_SECOND,
+    GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES, INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BATCH_BYTES,
+    OUTBOX_BATCHES, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
 };
 
 /// A peer that has greeted and was greeted, at one moment.
@@ -51,13 +52,11 @@ pub struct PeerInfo {
     pub frames_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
-    /// Frames that were dropped because its outbox was full.
+    /// Frames and batches that were dropped because its outbox was full.
     pub frames_dropped: u64,
-    /// Gossiped batches of it that the node found invalid.
-    pub batches_rejected: u64,
-    /// Gossip, requests and greetings of it that were passed over for coming too fast.
+    /// Requests and greetings of it that were passed over for coming too fast.
     pub over_quota: u64,
-    /// Consensus frames of it that had to wait for its own quota.
+    /// Consensus frames and batches of it that had to wait for its own quota.
     pub frames_held_up: u64,
 }
 
@@ -68,14 +67,22 @@ pub(crate) struct Peer {
     pub(crate) dialed: bool,
     pub(crate) hello: Hello,
     pub(crate) connected_since: SystemTime,
-    pub(crate) outbox: Outbox,
+    pub(crate) outboxes: Outboxes,
     pub(crate) traffic: Arc<Traffic>,
 }
 
 impl Peer {
     /// Queues a frame, or counts that it could not.
     pub(crate) fn offer(&self, frame: &Bytes) -> bool {
-        let queued = self.outbox.offer(frame);
+        self.count(self.outboxes.frames.offer(frame))
+    }
+
+    /// The same with a batch of transactions.
+    pub(crate) fn offer_batch(&self, batch: &Bytes) -> bool {
+        self.count(self.outboxes.batches.offer(batch))
+    }
+
+    fn count(&self, queued: bool) -> bool {
         if !queued {
             self.traffic.frames_dropped.fetch_add(1, Relaxed);
         }
@@ -100,7 +107,6 @@ impl Peer {
             frames_out: of(&traffic.frames_out),
             bytes_out: of(&traffic.bytes_out),
             frames_dropped: of(&traffic.frames_dropped),
-            batches_rejected: of(&traffic.batches_rejected),
             over_quota: of(&traffic.over_quota),
             frames_held_up: of(&traffic.frames_held_up),
         }
@@ -116,14 +122,13 @@ pub(crate) struct Traffic {
     frames_out: AtomicU64,
     bytes_out: AtomicU64,
     frames_dropped: AtomicU64,
-    pub(crate) batches_rejected: AtomicU64,
     over_quota: AtomicU64,
     frames_held_up: AtomicU64,
     node: NodeId,
     validators: Validators,
     as_validator: Share,
     as_guest: Share,
-    gossip: DefaultDirectRateLimiter,
+    batches: Share,
     greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
@@ -132,7 +137,7 @@ pub(crate) struct Traffic {
 /// Who votes now, as the node says. What depends on it looks here each time, so that a change counts at once.
 pub(crate) type Validators = Arc<ArcSwap<HashSet<NodeId>>>;
 
-/// What a peer's consensus frames may take of this node.
+/// What a peer's consensus frames, or its batches, may take of this node.
 struct Share {
     rate: DefaultDirectRateLimiter,
     inbox: Arc<Semaphore>,
@@ -166,14 +171,13 @@ impl Traffic {
             frames_out: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             frames_dropped: AtomicU64::new(0),
-            batches_rejected: AtomicU64::new(0),
             over_quota: AtomicU64::new(0),
             frames_held_up: AtomicU64::new(0),
             node,
             validators,
             as_validator: Share::new(CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
             as_guest: Share::new(GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
-            gossip: rate(GOSSIP_KIB_PER_SECOND),
+            batches: Share::new(BATCH_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCHES_IN_HAND),
             greetings: DefaultDirectRateLimiter::direct(
                 Rate::per_second(NonZeroU32::MIN)
                     .allow_burst(NonZeroU32::new(GREETINGS_AT_ONCE).unwrap_or(NonZeroU32::MIN)),
@@ -193,21 +197,29 @@ impl Traffic {
     /// node has finished with it. A frame that waits when the validators change goes on waiting as what its sender was: for
     /// others in hand, or a second.
     pub(crate) async fn receive(&self, frame: &Bytes) -> Option<Place> {
-        let cost = kib(frame.len()).max(NonZeroU32::new(MIN_FRAME_KIB).unwrap_or(NonZeroU32::MIN));
-        // The rate's burst is one second's worth, far above the largest frame.
-        let share = self.share();
-        if !matches!(share.rate.check_n(cost), Ok(Ok(()))) {
-            self.frames_held_up.fetch_add(1, Relaxed);
-            let _ = share.rate.until_n_ready(cost).await;
-        }
-        let place = Place {
-            _bytes: share.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?,
-            _frame: share.in_hand.clone().acquire_owned().await.ok()?,
-        };
+        let place = self.admit(self.share(), frame).await?;
         self.frames_in.fetch_add(1, Relaxed);
         self.bytes_in.fetch_add(frame.len() as u64, Relaxed);
         self.last_frame_ms.store(now_ms(), Relaxed);
         Some(place)
+    }
+
+    /// The same with a batch of transactions.
+    pub(crate) async fn receive_batch(&self, batch: &Bytes) -> Option<Place> {
+        self.admit(&self.batches, batch).await
+    }
+
+    async fn admit(&self, share: &Share, frame: &Bytes) -> Option<Place> {
+        let cost = kib(frame.len()).max(NonZeroU32::new(MIN_FRAME_KIB).unwrap_or(NonZeroU32::MIN));
+        // The rate's burst is one second's worth, far above the largest frame.
+        if !matches!(share.rate.check_n(cost), Ok(Ok(()))) {
+            self.frames_held_up.fetch_add(1, Relaxed);
+            let _ = share.rate.until_n_ready(cost).await;
+        }
+        Some(Place {
+            _bytes: share.inbox.clone().acquire_many_owned(bytes(frame.len())).await.ok()?,
+            _frame: share.in_hand.clone().acquire_owned().await.ok()?,
+        })
     }
 
     pub(crate) fn sent(&self, frame: &Bytes) {
@@ -223,11 +235,6 @@ impl Traffic {
     /// Whether one more greeting is within the quota: each is announced to the node, and logged.
     pub(crate) fn may_greet(&self) -> bool {
         self.within(self.greetings.check().is_ok())
-    }
-
-    /// Whether a gossiped batch of this size is within the quota.
-    pub(crate) fn may_gossip(&self, len: usize) -> bool {
-        self.within(matches!(self.gossip.check_n(kib(len)), Ok(Ok(()))))
     }
 
     /// Whether one more request is within the quota.
@@ -248,11 +255,20 @@ impl Traffic {
     }
 }
 
-/// Frames on their way to one peer, bounded in number and bytes.
+/// What is on its way to one peer.
+#[derive(Clone)]
+pub(crate) struct Outboxes {
+    pub(crate) frames: Outbox,
+    pub(crate) batches: Outbox,
+}
+
+/// Frames of one kind on their way to one peer, bounded in number and bytes.
 #[derive(Clone)]
 pub(crate) struct Outbox {
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
+    /// The largest frame.
+    most: usize,
 }
 
 /// A frame with its place in the outbox.
@@ -262,15 +278,23 @@ pub(crate) struct Queued {
 }
 
 impl Outbox {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Queued>) {
-        let (queue, receiver) = mpsc::channel(OUTBOX_FRAMES);
-        (Self { queue, room: Arc::new(Semaphore::new(OUTBOX_BYTES)) }, receiver)
+    pub(crate) fn of_frames() -> (Self, mpsc::Receiver<Queued>) {
+        Self::new(OUTBOX_FRAMES, OUTBOX_BYTES, MAX_FRAME_BYTES)
     }
 
-    /// Queues a frame. When the outbox is full the new frame is the one to go: the replica sends again
-    /// what is still undecided, and the older frames are nearer to their turn.
+    pub(crate) fn of_batches() -> (Self, mpsc::Receiver<Queued>) {
+        Self::new(OUTBOX_BATCHES, OUTBOX_BATCH_BYTES, MAX_BATCH_BYTES)
+    }
+
+    fn new(frames: usize, room: usize, most: usize) -> (Self, mpsc::Receiver<Queued>) {
+        let (queue, receiver) = mpsc::channel(frames);
+        (Self { queue, room: Arc::new(Semaphore::new(room)), most }, receiver)
+    }
+
+    /// Queues a frame. When the outbox is full the new frame is the one to go: the replica sends again what is still
+    /// undecided, the pool what is in no block, and the older frames are nearer to their turn.
     fn offer(&self, frame: &Bytes) -> bool {
-        if frame.is_empty() || frame.len() > MAX_FRAME_BYTES {
+        if frame.is_empty() || frame.len() > self.most {
             return false;
         }
         match self.room.clone().try_acquire_many_owned(bytes(frame.len())) {
@@ -306,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_full_outbox_drops_the_new_frame_and_keeps_the_old() {
-        let (outbox, mut queue) = Outbox::new();
+        let (outbox, mut queue) = Outbox::of_frames();
         let largest = Bytes::from(vec![1; MAX_FRAME_BYTES]);
         assert!(outbox.offer(&largest) && outbox.offer(&largest), "two of the largest fit");
         let queued = (0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&largest)).count();
@@ -316,14 +340,14 @@ mod tests {
 
     #[test]
     fn frames_are_bounded_in_number() {
-        let (outbox, _queue) = Outbox::new();
+        let (outbox, _queue) = Outbox::of_frames();
         let vote = Bytes::from_static(b"vote");
         assert_eq!((0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&vote)).count(), OUTBOX_FRAMES);
     }
 
     #[test]
     fn empty_and_oversized_frames_never_leave() {
-        let (outbox, _queue) = Outbox::new();
+        let (outbox, _queue) = Outbox::of_frames();
         assert!(!outbox.offer(&Bytes::new()));
         assert!(!outbox.offer(&Bytes::from(vec![0; MAX_FRAME_BYTES + 1])));
     }

@@ -33,10 +33,10 @@ pub const MAX_CERTIFICATE_SIGNATURES: usize = MAX_VALIDATORS;
 pub const MAX_HELLO_BYTES: usize = KIB;
 /// The name and version of a peer's software, which logs and tables show.
 pub const MAX_AGENT_BYTES: usize = 128;
-/// A gossiped batch: the largest single transaction fits that EIP-7825's gas cap pays for, 1.7 MB of zeros at
+/// A batch of transactions: the largest single transaction fits that EIP-7825's gas cap pays for, 1.7 MB of zeros at
 /// EIP-7623's floor of 10 gas.
 pub const MAX_BATCH_BYTES: usize = 2 * MIB;
-/// The transactions of a gossiped batch: enough for 80,000 a second in batches of 50 ms.
+/// The transactions of a batch: enough for 80,000 a second in batches of 50 ms.
 pub const MAX_TRANSACTIONS_PER_BATCH: usize = 4096;
 /// A request: the hashes of all transactions of the fullest block fit (3.2 MB).
 pub const MAX_REQUEST_BYTES: usize = 4 * MIB;
@@ -47,6 +47,8 @@ pub const MAX_RESPONSE_BYTES: usize = 10 * MIB;
 pub const MAX_BLOCKS_PER_RESPONSE: u32 = 64;
 /// What protobuf adds to one transaction of a list: a tag, and up to four bytes of length.
 pub const TRANSACTION_OVERHEAD_BYTES: usize = 5;
+/// What a batch takes beside its transactions: the version and the trace id, each with a tag.
+pub const BATCH_OVERHEAD_BYTES: usize = 20;
 
 /// The messages in one log record. A step of the replica signs a handful; the rest is room for a
 /// record that carries over a whole height of many views.

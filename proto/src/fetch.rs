@@ -9,7 +9,7 @@ use crate::{
     block,
     bounds::{
         MAX_BLOCKS_PER_RESPONSE, MAX_FRAME_ITEMS, MAX_HEADER_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES,
-        MAX_TRANSACTIONS_PER_BLOCK, TRANSACTION_OVERHEAD_BYTES,
+        MAX_TRANSACTIONS_PER_BATCH, MAX_TRANSACTIONS_PER_BLOCK, TRANSACTION_OVERHEAD_BYTES,
     },
     certificate::{self, required_commit},
     error::{DecodeError, Problem, Within},
@@ -34,6 +34,8 @@ pub enum Request {
     BlockByHash(B256),
     /// Transactions by their hashes, at most [`MAX_TRANSACTIONS_PER_BLOCK`].
     Transactions(Vec<B256>),
+    /// Which of these transactions, at most [`MAX_TRANSACTIONS_PER_BATCH`], does the other node lack?
+    Offer(Vec<B256>),
 }
 
 /// The answer to a [`Request`], of the same kind.
@@ -45,6 +47,8 @@ pub enum Response {
     Block(Option<Arc<Block>>),
     /// Those that the answering node has.
     Transactions(Vec<quorate_types::Bytes>),
+    /// The hashes of those that the answering node lacks.
+    Missing(Vec<B256>),
 }
 
 /// A decided block with the proof, which stands outside its hash.
@@ -71,6 +75,7 @@ impl Request {
             Self::Blocks { from, count } => Ask::Blocks(wire::BlockRange { from: from.0, count: *count }),
             Self::BlockByHash(hash) => Ask::BlockByHash(encode_hash(*hash)),
             Self::Transactions(hashes) => Ask::Transactions(encode_hashes(hashes)),
+            Self::Offer(hashes) => Ask::Offer(encode_hashes(hashes)),
         };
         frame::encode(&wire::Request { version: PROTOCOL_VERSION, request: Some(request) })
     }
@@ -90,6 +95,7 @@ impl Request {
                 Ask::Transactions(bytes) => {
                     Self::Transactions(hashes("transactions", &bytes, MAX_TRANSACTIONS_PER_BLOCK)?)
                 }
+                Ask::Offer(bytes) => Self::Offer(hashes("offer", &bytes, MAX_TRANSACTIONS_PER_BATCH)?),
             })
         })
     }
@@ -151,6 +157,7 @@ impl Response {
             Self::Transactions(transactions) => Answer::Transactions(wire::Transactions {
                 transactions: transactions.iter().map(|raw| raw.0.clone()).collect(),
             }),
+            Self::Missing(hashes) => Answer::Missing(encode_hashes(hashes)),
         };
         frame::encode(&wire::Response { version: PROTOCOL_VERSION, response: Some(response) })
     }
@@ -172,6 +179,9 @@ impl Response {
                 }
                 Answer::Transactions(it) => {
                     Self::Transactions(it.transactions.iter().map(detached).collect())
+                }
+                Answer::Missing(bytes) => {
+                    Self::Missing(hashes("missing", &bytes, MAX_TRANSACTIONS_PER_BATCH)?)
                 }
             })
         })

@@ -1,10 +1,13 @@
-//! The greeting of a connection and the gossip of transactions.
+//! The greeting of a connection, and transactions on their way.
 
 use bytes::Bytes;
 use quorate_types::{B256, Height};
 
 use crate::{
-    bounds::{MAX_AGENT_BYTES, MAX_BATCH_BYTES, MAX_HELLO_BYTES, MAX_TRANSACTIONS_PER_BATCH},
+    bounds::{
+        BATCH_OVERHEAD_BYTES, MAX_AGENT_BYTES, MAX_BATCH_BYTES, MAX_HELLO_BYTES, MAX_TRANSACTIONS_PER_BATCH,
+        TRANSACTION_OVERHEAD_BYTES,
+    },
     error::{DecodeError, Problem, Within},
     fields::{array, detached, encode_hash, hash},
     frame::{self, Frame, PROTOCOL_VERSION},
@@ -76,7 +79,7 @@ impl Hello {
 /// Raw transactions on their way into other nodes' pools.
 ///
 /// Its frame is at most [`MAX_BATCH_BYTES`] and takes, beside each transaction's bytes, at most
-/// [`crate::TRANSACTION_OVERHEAD_BYTES`], and 20 once.
+/// [`TRANSACTION_OVERHEAD_BYTES`], and [`BATCH_OVERHEAD_BYTES`] once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionBatch {
     /// EIP-2718 bytes, at least one and at most [`MAX_TRANSACTIONS_PER_BATCH`].
@@ -93,6 +96,30 @@ impl Frame for wire::TransactionBatch {
 }
 
 impl TransactionBatch {
+    /// As few batches as these transactions fit into, in order. One that fits no frame is left out.
+    #[must_use]
+    pub fn split(transactions: Vec<quorate_types::Bytes>, trace_id: Option<[u8; 16]>) -> Vec<Self> {
+        let mut batches: Vec<Self> = Vec::new();
+        let mut room = 0;
+        for raw in transactions {
+            let len = raw.len() + TRANSACTION_OVERHEAD_BYTES;
+            if len > MAX_BATCH_BYTES - BATCH_OVERHEAD_BYTES {
+                continue;
+            }
+            match batches.last_mut() {
+                Some(last) if len <= room && last.transactions.len() < MAX_TRANSACTIONS_PER_BATCH => {
+                    last.transactions.push(raw);
+                }
+                _ => {
+                    batches.push(Self { transactions: vec![raw], trace_id });
+                    room = MAX_BATCH_BYTES - BATCH_OVERHEAD_BYTES;
+                }
+            }
+            room -= len;
+        }
+        batches
+    }
+
     /// Encodes it as a frame.
     #[must_use]
     pub fn encode(&self) -> Bytes {

@@ -110,7 +110,7 @@ impl Pool {
         }
     }
 
-    /// Both fee fields must rise, so that neither a base fee nor a tip alone buys another round of gossip.
+    /// Both fee fields must rise, so that neither a base fee nor a tip alone buys another round through the network.
     fn check_replacement(&self, old: &Entry, transaction: &Transaction) -> Result<(), PoolError> {
         let content = transaction.envelope();
         let enough = content.max_fee_per_gas() >= self.config.bumped(old.fee_cap)

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 256 << 20;
 const MAX_PER_SENDER: usize = 1_024;
 /// Beside [`MAX_PER_SENDER`]: what lies further ahead could not be held anyway.
 const MAX_NONCE_GAP: u64 = 1_024;
-/// geth's: less would make re-gossiping a replacement cheap.
+/// geth's: less would make sending a replacement around again cheap.
 const PRICE_BUMP_PERCENT: u8 = 10;
 /// geth's: four slots of 32 KiB, above any contract's code (EIP-3860 allows 48 KiB).
 const MAX_TRANSACTION_BYTES: usize = 128 << 10;

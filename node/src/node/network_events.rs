@@ -34,14 +34,11 @@ impl Sorter {
     async fn sort(&self, event: NetworkEvent) {
         match event {
             NetworkEvent::Consensus { from, frame, place } => self.gate.pass(from, frame, place).await,
-            NetworkEvent::Transactions { batch, validation, .. } => {
+            NetworkEvent::Transactions { from, batch, place } => {
                 let ingress = self.ingress.clone();
                 tokio::spawn(async move {
-                    if ingress.take_from_peer(batch).await {
-                        validation.accept();
-                    } else {
-                        validation.ignore();
-                    }
+                    ingress.take_from_peer(from, batch).await;
+                    drop(place);
                 });
             }
             NetworkEvent::Request { from, request, respond } => {

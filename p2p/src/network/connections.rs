@@ -108,7 +108,7 @@ impl NetworkTask {
             // peer. Another connection is there, so it is opened there; the first does not count any more, nor is anything
             // sent on it.
             if !session.is_closing() {
-                (session.outbound, session.outbox) = (None, None);
+                (session.outbound, session.outboxes) = (None, None);
                 self.lapse(peer);
                 self.open_stream(peer, NO_DELAY);
             }

@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use quorate_proto::{MAX_BATCH_BYTES, MAX_REQUEST_BYTES, Request, Response, TransactionBatch};
+use quorate_proto::{MAX_REQUEST_BYTES, Request, Response, TransactionBatch};
 use quorate_types::NodeId;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -31,7 +31,6 @@ pub(super) type Roster = BTreeMap<NodeId, Arc<Peer>>;
 
 /// What the network task is asked for.
 pub(super) enum Command {
-    Publish(Bytes),
     Request { to: NodeId, request: Bytes, reply: oneshot::Sender<Result<Bytes, RequestError>> },
     Recheck,
     Part { node: NodeId, reason: String, until: Instant },
@@ -98,23 +97,18 @@ impl NetworkHandle {
         self.0.shared.roster.load().get(&to).is_some_and(|peer| peer.offer(frame))
     }
 
-    /// Gossips transactions.
-    ///
-    /// # Errors
-    /// When the batch is larger than peers accept, or the network is too busy or has stopped.
-    pub fn publish_transactions(&self, batch: &TransactionBatch) -> Result<(), NetworkError> {
+    /// Queues transactions for every connected peer but one, and returns for how many. Never waits: a peer whose outbox is
+    /// full misses them. Batches above [`quorate_proto::MAX_BATCH_BYTES`] go nowhere.
+    pub fn publish_transactions(&self, batch: &TransactionBatch, except: Option<NodeId>) -> usize {
         let frame = batch.encode();
-        if frame.len() > MAX_BATCH_BYTES {
-            return Err(NetworkError::TooLarge {
-                what: "a batch",
-                bytes: frame.len(),
-                most: MAX_BATCH_BYTES,
-            });
-        }
-        self.0.commands.try_send(Command::Publish(frame)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NetworkError::Busy("a batch of transactions"),
-            mpsc::error::TrySendError::Closed(_) => NetworkError::Stopped,
-        })
+        let roster = self.0.shared.roster.load();
+        let others = roster.iter().filter(|(id, _)| Some(**id) != except);
+        others.filter(|(_, peer)| peer.offer_batch(&frame)).count()
+    }
+
+    /// Queues transactions for one peer. False when it is not connected or its outbox is full.
+    pub fn send_transactions(&self, to: NodeId, batch: &TransactionBatch) -> bool {
+        self.0.shared.roster.load().get(&to).is_some_and(|peer| peer.offer_batch(&batch.encode()))
     }
 
     /// Asks one peer, and waits for its answer for at most 15 seconds. Whether the response answers the

@@ -30,7 +30,7 @@ use crate::{
     NetworkError, NetworkEvents, PeerAddress,
     address::{multiaddr, socket_address},
     admission::Admission,
-    behaviour::{Behaviour, transactions_topic},
+    behaviour::Behaviour,
     identity::peer_id,
     limits::{IDLE_TIMEOUT, MAX_CONFIGURED_PEERS, MAX_GUEST_PEERS},
     transport::{MutualTls, transport},
@@ -112,9 +112,8 @@ fn warn_about_own_certificate(admission: &Admission, chain: &[CertificateDer<'st
 fn new_swarm(config: &NetworkConfig, tls: MutualTls) -> Result<Swarm<Behaviour>, NetworkError> {
     let own = peer_id(&config.key.id())
         .ok_or_else(|| NetworkError::Stack("the node's key is no ed25519 point".into()))?;
-    let topic = transactions_topic(&config.hello.borrow());
     let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_TIMEOUT);
-    Ok(Swarm::new(transport(tls), Behaviour::new(&topic)?, own, swarm_config))
+    Ok(Swarm::new(transport(tls), Behaviour::new(), own, swarm_config))
 }
 
 /// Listens and waits for the address that it became.

@@ -12,11 +12,11 @@ use tokio::{
     sync::{oneshot, watch},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     limits::{GREETING_TIMEOUT, REFUSAL_LINGER, SIMULTANEOUS_WINDOW},
-    peer::{Outbox, Peer, Traffic, Validators},
+    peer::{Outboxes, Peer, Traffic, Validators},
     stream::StreamNumber,
 };
 
@@ -25,9 +25,9 @@ pub(super) struct Session {
     pub(super) node: NodeId,
     links: Vec<Link>,
     pub(super) traffic: Arc<Traffic>,
-    /// The stream that this node opened, and its queue once it is welcome.
+    /// The stream that this node opened, and the queues once it is welcome.
     pub(super) outbound: Option<StreamNumber>,
-    pub(super) outbox: Option<Outbox>,
+    pub(super) outboxes: Option<Outboxes>,
     /// The stream that the peer opened, and the way to tell it goodbye.
     inbound: Option<Inbound>,
     pub(super) hello: Option<Hello>,
@@ -45,6 +45,8 @@ pub(super) struct Session {
 struct Inbound {
     stream: StreamNumber,
     farewell: oneshot::Sender<String>,
+    /// Ends the stream of transactions beside it.
+    batches: Option<DropGuard>,
 }
 
 /// One connection.
@@ -72,7 +74,7 @@ impl Session {
             links: Vec::new(),
             traffic: Arc::new(Traffic::new(node, validators)),
             outbound: None,
-            outbox: None,
+            outboxes: None,
             inbound: None,
             hello: None,
             announced: watch::Sender::new(false),
@@ -118,18 +120,31 @@ impl Session {
     /// Takes a stream that the peer opened; one before it ends.
     pub(super) fn take_inbound(&mut self, stream: StreamNumber, hello: Hello) -> oneshot::Receiver<String> {
         let (farewell, receiver) = oneshot::channel();
-        self.inbound = Some(Inbound { stream, farewell });
+        self.inbound = Some(Inbound { stream, farewell, batches: None });
         self.hello = Some(hello);
         receiver
+    }
+
+    /// Takes a stream of transactions beside the one of consensus, if there is that; one before it ends.
+    pub(super) fn take_batches(&mut self) -> Option<(StreamNumber, CancellationToken)> {
+        let inbound = self.inbound.as_mut()?;
+        let end = CancellationToken::new();
+        inbound.batches = Some(end.clone().drop_guard());
+        Some((inbound.stream, end))
+    }
+
+    /// Whether this is the stream that the peer opened last.
+    pub(super) fn has_inbound(&self, stream: StreamNumber) -> bool {
+        self.inbound.as_ref().is_some_and(|inbound| inbound.stream == stream)
     }
 
     /// A stream ended. False when it is not one of the present ones.
     pub(super) fn end_stream(&mut self, stream: StreamNumber) -> bool {
         if self.outbound == Some(stream) {
-            (self.outbound, self.outbox) = (None, None);
+            (self.outbound, self.outboxes) = (None, None);
             return true;
         }
-        if self.inbound.as_ref().is_some_and(|inbound| inbound.stream == stream) {
+        if self.has_inbound(stream) {
             (self.inbound, self.hello) = (None, None);
             return true;
         }
@@ -138,19 +153,19 @@ impl Session {
 
     /// Both sides are welcome.
     pub(super) const fn is_greeted(&self) -> bool {
-        self.hello.is_some() && self.outbox.is_some() && self.closing.is_none()
+        self.hello.is_some() && self.outboxes.is_some() && self.closing.is_none()
     }
 
     /// The peer as everyone else sees it, once it is greeted.
     pub(super) fn peer(&self) -> Option<Arc<Peer>> {
-        let (hello, outbox, link) = (self.hello.clone()?, self.outbox.clone()?, self.links.last()?);
+        let (hello, outboxes, link) = (self.hello.clone()?, self.outboxes.clone()?, self.links.last()?);
         Some(Arc::new(Peer {
             id: self.node,
             address: link.address.clone(),
             dialed: link.dialed,
             hello,
             connected_since: SystemTime::now(),
-            outbox,
+            outboxes,
             traffic: self.traffic.clone(),
         }))
     }

@@ -15,17 +15,24 @@ use crate::{
     NetworkEvent,
     identity::node_id,
     limits::{GREETING_TIMEOUT, MAX_PARTED, STREAM_RETRY},
-    stream::{End, Report, Serving, StreamNumber, Verdict, check_greeting},
+    stream::{Batches, End, Report, Serving, StreamNumber, Verdict, check_greeting},
 };
 
 impl NetworkTask {
     pub(super) fn on_report(&mut self, report: Report) {
         match report {
             Report::Greeted { peer, hello, verdict } => self.on_greeting(peer, hello, verdict),
-            Report::Welcomed { peer, stream, outbox } => {
+            Report::Batches { peer, verdict } => self.on_batches(peer, verdict),
+            Report::Welcomed { peer, stream, outboxes } => {
                 if let Some(session) = self.sessions.get_mut(&peer).filter(|it| it.outbound == Some(stream)) {
-                    session.outbox = Some(outbox);
+                    session.outboxes = Some(outboxes);
                     self.settle(peer);
+                }
+            }
+            Report::Violation { peer, stream, reason } => {
+                if let Some(session) = self.sessions.get(&peer).filter(|it| it.has_inbound(stream)) {
+                    let told = format!("node {} broke the protocol: {reason}", session.node);
+                    self.refuse(peer, &reason, &told);
                 }
             }
             Report::Ended { peer, stream, end } => self.on_stream_end(peer, stream, end),
@@ -57,6 +64,20 @@ impl NetworkTask {
         };
         let _ = verdict.send(Verdict::Welcome(Box::new(serving)));
         self.settle(peer);
+    }
+
+    /// Lets a peer that has greeted send transactions; the streams of others are closed.
+    fn on_batches(&mut self, peer: PeerId, verdict: oneshot::Sender<Batches>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let Some((stream, end)) = session.take_batches() else { return };
+        let _ = verdict.send(Batches {
+            node: session.node,
+            stream,
+            announced: session.announced.subscribe(),
+            lane: self.lanes.batches.clone(),
+            traffic: session.traffic.clone(),
+            end,
+        });
     }
 
     /// Whether a peer with this greeting may stay.

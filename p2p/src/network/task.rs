@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use futures::StreamExt;
-use libp2p::{PeerId, Swarm, gossipsub::TopicHash, request_response::OutboundRequestId, swarm::SwarmEvent};
+use libp2p::{PeerId, Swarm, request_response::OutboundRequestId, swarm::SwarmEvent};
 use libp2p_stream::Control;
 use quorate_proto::Hello;
 use quorate_types::NodeId;
@@ -28,13 +28,13 @@ use super::{
 use crate::{
     NetworkError, NetworkEvent, NetworkEvents, RequestError,
     admission::Admission,
-    behaviour::{Behaviour, BehaviourEvent, transactions_topic},
-    events::{Served, Verdict},
+    behaviour::{Behaviour, BehaviourEvent},
+    events::Served,
     limits::{
-        COMMAND_QUEUE, CONSENSUS_LANE, GOSSIP_IN_FLIGHT, MAX_GUEST_PEERS, REFUSAL_LANE, REPORT_QUEUE,
+        BATCH_LANE, COMMAND_QUEUE, CONSENSUS_LANE, MAX_GUEST_PEERS, REFUSAL_LANE, REPORT_QUEUE,
         SERVED_IN_FLIGHT, TICK,
     },
-    stream::{CONSENSUS, Report, accept_streams},
+    stream::{CONSENSUS, Report, TRANSACTIONS, accept_streams, receive_batches, receive_frames},
 };
 
 /// Everything that changes.
@@ -44,7 +44,6 @@ pub(super) struct NetworkTask {
     pub(super) own: NodeId,
     pub(super) listen: SocketAddr,
     pub(super) hello: watch::Receiver<Hello>,
-    pub(super) topic: TopicHash,
     pub(super) shared: Shared,
     pub(super) guests_most: usize,
     pub(super) sessions: HashMap<PeerId, Session>,
@@ -65,11 +64,10 @@ pub(super) struct NetworkTask {
 /// The network's ends of the lanes to the node.
 pub(super) struct Lanes {
     pub(super) consensus: mpsc::Sender<NetworkEvent>,
-    pub(super) bulk: mpsc::Sender<NetworkEvent>,
+    pub(super) requests: mpsc::Sender<NetworkEvent>,
+    pub(super) batches: mpsc::Sender<NetworkEvent>,
     pub(super) refusals: mpsc::Sender<NetworkEvent>,
-    pub(super) gossip_places: Arc<Semaphore>,
     pub(super) served_places: Arc<Semaphore>,
-    pub(super) verdicts: mpsc::Sender<Verdict>,
     pub(super) answers: mpsc::Sender<Served>,
     pub(super) reports: mpsc::Sender<Report>,
 }
@@ -77,7 +75,6 @@ pub(super) struct Lanes {
 /// What comes to the task from the node and from its own streams.
 struct Inputs {
     commands: mpsc::Receiver<Command>,
-    verdicts: mpsc::Receiver<Verdict>,
     answers: mpsc::Receiver<Served>,
     reports: mpsc::Receiver<Report>,
 }
@@ -114,19 +111,20 @@ impl NetworkTask {
         let (command_sender, commands) = mpsc::channel(COMMAND_QUEUE);
         let (lanes, inputs, events) = lanes(commands);
         let mut control = swarm.behaviour().streams.new_control();
-        let incoming = control.accept(CONSENSUS).map_err(|error| NetworkError::Stack(error.to_string()))?;
-        tokio::spawn(accept_streams(incoming, lanes.reports.clone(), shared.stop.clone()));
+        let mut accept =
+            |protocol| control.accept(protocol).map_err(|error| NetworkError::Stack(error.to_string()));
+        let (frames, batches) = (accept(CONSENSUS)?, accept(TRANSACTIONS)?);
+        tokio::spawn(accept_streams(frames, receive_frames, lanes.reports.clone(), shared.stop.clone()));
+        tokio::spawn(accept_streams(batches, receive_batches, lanes.reports.clone(), shared.stop.clone()));
         // What came before may have named another port than 0.
         let listen =
             listening.first().copied().filter(|_| config.listen.port() == 0).unwrap_or(config.listen);
-        let topic = transactions_topic(&config.hello.borrow()).hash();
         let task = Self {
             swarm,
             control,
             own,
             listen,
             hello: config.hello,
-            topic,
             shared: shared.clone(),
             guests_most: config.limits.guests.min(MAX_GUEST_PEERS),
             sessions: HashMap::new(),
@@ -159,7 +157,6 @@ impl NetworkTask {
                     None => break,
                 },
                 Some(report) = self.inputs.reports.recv() => self.on_report(report),
-                Some(verdict) = self.inputs.verdicts.recv() => self.on_verdict(verdict),
                 Some(served) = self.inputs.answers.recv() => self.on_served(served),
                 Ok(permit) = self.lanes.consensus.clone().reserve_owned(), if !self.announcements.is_empty() => {
                     if let Some(event) = self.next_announcement() {
@@ -179,7 +176,6 @@ impl NetworkTask {
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::Behaviour(BehaviourEvent::Gossip(event)) => self.on_gossip(event),
             SwarmEvent::Behaviour(BehaviourEvent::Requests(event)) => self.on_fetch(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(event)) => self.on_ping(event),
             event => self.on_connection_event(event),
@@ -188,7 +184,6 @@ impl NetworkTask {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Publish(batch) => self.publish(batch),
             Command::Request { to, request, reply } => self.ask(to, request, reply),
             Command::Recheck => self.recheck(),
             Command::Part { node, reason, until } => self.part(node, &reason, until),
@@ -199,21 +194,25 @@ impl NetworkTask {
 /// The lanes to the node and the queues back, each with the room that its places need.
 fn lanes(commands: mpsc::Receiver<Command>) -> (Lanes, Inputs, NetworkEvents) {
     let (consensus, urgent) = mpsc::channel(CONSENSUS_LANE);
-    let (bulk, bulk_events) = mpsc::channel(GOSSIP_IN_FLIGHT + SERVED_IN_FLIGHT);
+    let (requests, request_events) = mpsc::channel(SERVED_IN_FLIGHT);
+    let (batches, batch_events) = mpsc::channel(BATCH_LANE);
     let (refusals, refusal_events) = mpsc::channel(REFUSAL_LANE);
-    let (verdict_sender, verdicts) = mpsc::channel(GOSSIP_IN_FLIGHT);
     let (answer_sender, answers) = mpsc::channel(SERVED_IN_FLIGHT);
     let (report_sender, reports) = mpsc::channel(REPORT_QUEUE);
     let lanes = Lanes {
         consensus,
-        bulk,
+        requests,
+        batches,
         refusals,
-        gossip_places: Arc::new(Semaphore::new(GOSSIP_IN_FLIGHT)),
         served_places: Arc::new(Semaphore::new(SERVED_IN_FLIGHT)),
-        verdicts: verdict_sender,
         answers: answer_sender,
         reports: report_sender,
     };
-    let events = NetworkEvents { consensus: urgent, bulk: bulk_events, refusals: refusal_events };
-    (lanes, Inputs { commands, verdicts, answers, reports }, events)
+    let events = NetworkEvents {
+        consensus: urgent,
+        requests: request_events,
+        batches: batch_events,
+        refusals: refusal_events,
+    };
+    (lanes, Inputs { commands, answers, reports }, events)
 }

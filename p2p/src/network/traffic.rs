@@ -1,12 +1,11 @@
-//! Gossip and requests: whoever has not greeted gets nothing, whoever comes too fast waits.
+//! Requests and answers: whoever has not greeted gets nothing, whoever comes too fast is told so.
 
 use bytes::Bytes;
 use libp2p::{
-    PeerId, gossipsub,
-    gossipsub::{MessageAcceptance, MessageId, PublishError},
+    PeerId,
     request_response::{self, Message, ResponseChannel},
 };
-use quorate_proto::{Request, TransactionBatch};
+use quorate_proto::Request;
 use quorate_types::NodeId;
 use tokio::{runtime::Handle, sync::oneshot};
 
@@ -16,7 +15,7 @@ use super::{
 };
 use crate::{
     NetworkEvent, RequestError,
-    events::{Responder, Served, Validation, Verdict},
+    events::{Responder, Served},
     identity::peer_id,
     limits::MAX_REQUESTS_PER_PEER,
     requests::Answer,
@@ -28,58 +27,6 @@ impl NetworkTask {
     /// The session of a peer that has greeted.
     fn greeted(&self, peer: &PeerId) -> Option<&Session> {
         self.sessions.get(peer).filter(|session| session.is_greeted())
-    }
-
-    pub(super) fn publish(&mut self, batch: Bytes) {
-        match self.swarm.behaviour_mut().gossip.publish(self.topic.clone(), batch) {
-            Ok(_) | Err(PublishError::Duplicate) => {}
-            // The pool offers again what stays pending.
-            Err(error) => tracing::debug!(%error, "a batch of transactions was not gossiped"),
-        }
-    }
-
-    pub(super) fn on_gossip(&mut self, event: gossipsub::Event) {
-        let gossipsub::Event::Message { propagation_source, message_id, message } = event else { return };
-        if let Err(acceptance) = self.offer_batch(propagation_source, &message_id, message.data) {
-            self.settle_gossip(&message_id, &propagation_source, acceptance);
-        }
-    }
-
-    /// Hands a batch to the node, or says what becomes of it instead.
-    fn offer_batch(&self, source: PeerId, id: &MessageId, data: Vec<u8>) -> Result<(), MessageAcceptance> {
-        let session = self.greeted(&source).ok_or(MessageAcceptance::Ignore)?;
-        if !session.traffic.may_gossip(data.len()) {
-            return Err(MessageAcceptance::Ignore);
-        }
-        let batch = TransactionBatch::decode(data.into()).map_err(|error| {
-            tracing::debug!(peer = %session.node, %error, "a gossiped batch is invalid");
-            MessageAcceptance::Reject
-        })?;
-        let place =
-            self.lanes.gossip_places.clone().try_acquire_owned().map_err(|_| MessageAcceptance::Ignore)?;
-        let validation = Validation {
-            verdicts: self.lanes.verdicts.clone(),
-            message: id.clone(),
-            source,
-            place: Some(place),
-        };
-        let event = NetworkEvent::Transactions { from: session.node, batch, validation };
-        // There is room for as many as there are places. Should the node be gone, dropping the event decides it.
-        let _ = self.lanes.bulk.try_send(event);
-        Ok(())
-    }
-
-    pub(super) fn on_verdict(&mut self, verdict: Verdict) {
-        self.settle_gossip(&verdict.message, &verdict.source, verdict.acceptance);
-    }
-
-    fn settle_gossip(&mut self, id: &MessageId, source: &PeerId, acceptance: MessageAcceptance) {
-        if matches!(acceptance, MessageAcceptance::Reject)
-            && let Some(session) = self.sessions.get(source)
-        {
-            session.traffic.batches_rejected.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        }
-        self.swarm.behaviour_mut().gossip.report_message_validation_result(id, source, acceptance);
     }
 
     /// Sends a request, if its peer has greeted and not too many are open.
@@ -160,7 +107,7 @@ impl NetworkTask {
             place,
         };
         // There is room for as many as there are places. Should the node be gone, so is the answer.
-        let _ = self.lanes.bulk.try_send(NetworkEvent::Request { from: session.node, request, respond });
+        let _ = self.lanes.requests.try_send(NetworkEvent::Request { from: session.node, request, respond });
         Ok(())
     }
 

@@ -36,20 +36,24 @@ pub(crate) struct Serving {
 
 /// Takes in streams until `stop`. Libp2p drops what is not taken at once, so this loop only spawns. How
 /// many streams a peer may have open is bounded by the multiplexer.
-pub(crate) async fn accept_streams(
+pub(crate) async fn accept_streams<F>(
     mut incoming: IncomingStreams,
+    receive: fn(PeerId, libp2p::Stream, mpsc::Sender<Report>) -> F,
     reports: mpsc::Sender<Report>,
     stop: CancellationToken,
-) {
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     while let Some(Some((peer, stream))) = stop.run_until_cancelled(incoming.next()).await {
         let (reports, stop) = (reports.clone(), stop.clone());
         tokio::spawn(async move {
-            stop.run_until_cancelled(serve(peer, stream, reports)).await;
+            stop.run_until_cancelled(receive(peer, stream, reports)).await;
         });
     }
 }
 
-async fn serve(peer: PeerId, stream: libp2p::Stream, reports: mpsc::Sender<Report>) {
+/// Takes the frames of a stream that a peer opened, after its greeting.
+pub(crate) async fn receive_frames(peer: PeerId, stream: libp2p::Stream, reports: mpsc::Sender<Report>) {
     let (mut reader, mut writer) = split(stream, MAX_HELLO_BYTES, MAX_REASON_BYTES);
     let serving = match greeted(peer, &mut reader, &reports).await {
         Ok(serving) => serving,

@@ -1,4 +1,5 @@
-//! The consensus streams: one in each direction, for as long as the connection lives.
+//! The streams of a connection: one of consensus in each direction, for as long as it lives, and one of transactions
+//! beside each.
 //!
 //! ```text
 //! opener                                  acceptor
@@ -8,11 +9,13 @@
 //!    |<------------- a reason, when it ends ---|
 //! ```
 //! Every frame has four bytes of length before it. The opener sends, the acceptor only answers; so
-//! each of two peers opens one stream. Both must be welcome before either counts as connected.
+//! each of two peers opens one stream. Both must be welcome before either counts as connected. Transactions have
+//! streams of their own, so that a vote never waits behind a batch.
 
 mod greeting;
 mod inbound;
 mod outbound;
+mod transactions;
 
 use bytes::Bytes;
 use libp2p::{PeerId, StreamProtocol};
@@ -26,12 +29,14 @@ use tokio_util::{
     compat::{Compat, FuturesAsyncReadCompatExt},
 };
 
-use crate::{peer::Outbox, requests::frames};
+use crate::{peer::Outboxes, requests::frames};
 pub(crate) use greeting::check_greeting;
-pub(crate) use inbound::{Serving, accept_streams};
+pub(crate) use inbound::{Serving, accept_streams, receive_frames};
 pub(crate) use outbound::{Opening, open};
+pub(crate) use transactions::{Batches, receive_batches};
 
 pub(crate) const CONSENSUS: StreamProtocol = StreamProtocol::new("/quorate/consensus/1");
+pub(crate) const TRANSACTIONS: StreamProtocol = StreamProtocol::new("/quorate/transactions/1");
 
 type Reader = FramedRead<ReadHalf<Compat<libp2p::Stream>>, LengthDelimitedCodec>;
 type Writer = FramedWrite<WriteHalf<Compat<libp2p::Stream>>, LengthDelimitedCodec>;
@@ -40,8 +45,12 @@ type Writer = FramedWrite<WriteHalf<Compat<libp2p::Stream>>, LengthDelimitedCode
 pub(crate) enum Report {
     /// A peer's greeting came on a stream that it opened.
     Greeted { peer: PeerId, hello: Hello, verdict: oneshot::Sender<Verdict> },
+    /// A peer opened a stream of transactions.
+    Batches { peer: PeerId, verdict: oneshot::Sender<Batches> },
     /// The peer accepted our greeting on the stream that we opened.
-    Welcomed { peer: PeerId, stream: StreamNumber, outbox: Outbox },
+    Welcomed { peer: PeerId, stream: StreamNumber, outboxes: Outboxes },
+    /// A peer sent what no sound node does, beside its consensus stream, on which it is told so.
+    Violation { peer: PeerId, stream: StreamNumber, reason: String },
     /// A stream is over.
     Ended { peer: PeerId, stream: StreamNumber, end: End },
 }

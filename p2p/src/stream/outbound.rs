@@ -13,10 +13,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{CONSENSUS, End, Reader, Report, StreamNumber, Writer, next_frame, report, split};
+use super::{
+    CONSENSUS, End, Reader, Report, StreamNumber, Writer, next_frame, report, split,
+    transactions::send_batches,
+};
 use crate::{
-    limits::{GREETING_TIMEOUT, MAX_REASON_BYTES},
-    peer::{Outbox, Queued, Traffic},
+    limits::{GREETING_TIMEOUT, MAX_REASON_BYTES, REFUSAL_LINGER},
+    peer::{Outbox, Outboxes, Queued, Traffic},
 };
 
 /// What it takes to open a stream.
@@ -44,18 +47,22 @@ pub(crate) async fn open(opening: Opening) {
 
 async fn run(mut opening: Opening) -> End {
     sleep(opening.delay).await;
-    let (mut answers, mut frames) = match timeout(GREETING_TIMEOUT, greet(&mut opening)).await {
+    let (mut answers, frames) = match timeout(GREETING_TIMEOUT, greet(&mut opening)).await {
         Ok(Ok(halves)) => halves,
         Ok(Err(end)) => return end,
         Err(_) => return End::Closed(format!("no welcome within {} s", GREETING_TIMEOUT.as_secs())),
     };
-    let Opening { peer, stream, traffic, reports, .. } = opening;
-    let (outbox, mut queue) = Outbox::new();
-    report(&reports, Report::Welcomed { peer, stream, outbox }).await;
-    tokio::select! {
-        end = write_frames(&mut frames, &mut queue, &traffic) => end,
-        end = answer(&mut answers) => end,
-    }
+    let Opening { peer, stream, traffic, reports, mut control, .. } = opening;
+    let ((to_frames, queue), (to_batches, batch_queue)) = (Outbox::of_frames(), Outbox::of_batches());
+    let outboxes = Outboxes { frames: to_frames, batches: to_batches };
+    report(&reports, Report::Welcomed { peer, stream, outboxes }).await;
+    let end = tokio::select! {
+        end = write_frames(frames, queue, |frame| traffic.sent(frame)) => end,
+        end = send_batches(&mut control, peer, batch_queue) => end,
+        end = answer(&mut answers) => return end,
+    };
+    // The reason may still be on its way.
+    timeout(REFUSAL_LINGER, answer(&mut answers)).await.unwrap_or(end)
 }
 
 /// Sends the greeting as it stands now, and reads the answer.
@@ -71,7 +78,7 @@ async fn greet(opening: &mut Opening) -> Result<(Reader, Writer), End> {
 }
 
 /// After the welcome an answer can only be the reason why the peer parts.
-async fn answer(answers: &mut Reader) -> End {
+pub(super) async fn answer(answers: &mut Reader) -> End {
     match next_frame(answers, MAX_REASON_BYTES).await {
         Ok(reason) => refused(&reason),
         Err(end) => end,
@@ -79,17 +86,21 @@ async fn answer(answers: &mut Reader) -> End {
 }
 
 /// Writes what is queued, flushing when nothing more waits.
-async fn write_frames(frames: &mut Writer, queue: &mut mpsc::Receiver<Queued>, traffic: &Traffic) -> End {
+pub(super) async fn write_frames(
+    mut frames: Writer,
+    mut queue: mpsc::Receiver<Queued>,
+    sent: impl Fn(&Bytes),
+) -> End {
     while let Some(queued) = queue.recv().await {
         let mut next = Some(queued);
         while let Some(queued) = next {
             if let Err(error) = frames.feed(queued.frame.clone()).await {
                 return End::Closed(error.to_string());
             }
-            traffic.sent(&queued.frame);
+            sent(&queued.frame);
             next = queue.try_recv().ok();
         }
-        if let Err(error) = SinkExt::<Bytes>::flush(frames).await {
+        if let Err(error) = SinkExt::<Bytes>::flush(&mut frames).await {
             return End::Closed(error.to_string());
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{AsyncReadExt, AsyncWriteExt, SinkExt, StreamExt};
-use libp2p::{PeerId, Swarm, gossipsub, request_response, swarm, swarm::SwarmEvent};
+use libp2p::{PeerId, Swarm, request_response, swarm, swarm::SwarmEvent};
 use quorate_proto::{MAX_FRAME_BYTES, Request, TransactionBatch};
 use tokio_util::{
     codec::Framed,
@@ -16,10 +16,10 @@ use crate::{
     NetworkEvent,
     address::multiaddr,
     admission::Admission,
-    behaviour::{Behaviour, BehaviourEvent, transactions_topic},
+    behaviour::{Behaviour, BehaviourEvent},
     identity::peer_id,
     requests::frames,
-    stream::CONSENSUS,
+    stream::{CONSENSUS, TRANSACTIONS},
     transport::{MutualTls, transport},
 };
 
@@ -36,10 +36,9 @@ fn bare_swarm(chain: &Chain, victim: &Node) -> Swarm<Behaviour> {
     let crls: [Vec<u8>; 0] = [];
     let admission = Admission::new(&identity.ca, &crls).expect("a CA");
     let tls = MutualTls::new(&super::key(2), identity.certificates.clone(), admission).expect("an identity");
-    let behaviour = Behaviour::new(&transactions_topic(&hello())).expect("a behaviour");
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(Duration::from_secs(60));
     let own = peer_id(&identity.id()).expect("a point");
-    let mut swarm = Swarm::new(transport(tls), behaviour, own, config);
+    let mut swarm = Swarm::new(transport(tls), Behaviour::new(), own, config);
     swarm.dial(multiaddr(victim.socket())).expect("it dials");
     swarm
 }
@@ -48,7 +47,17 @@ fn liar(chain: &Chain, victim: &Node) -> Liar {
     let mut swarm = bare_swarm(chain, victim);
     let mut control = swarm.behaviour().streams.new_control();
     let incoming = control.accept(CONSENSUS).expect("the first to accept");
-    tokio::spawn(async move { while swarm.next().await.is_some() {} });
+    let mut batches = control.accept(TRANSACTIONS).expect("the first to accept");
+    tokio::spawn(async move {
+        let mut unread = Vec::new();
+        loop {
+            tokio::select! {
+                Some(event) = swarm.next() => drop(event),
+                Some(stream) = batches.next() => unread.push(stream),
+                else => return,
+            }
+        }
+    });
     Liar { control, incoming, victim: peer_id(&victim.id()).expect("a point") }
 }
 
@@ -156,19 +165,16 @@ async fn frames_before_both_greetings_reach_nobody() {
 }
 
 #[tokio::test]
-async fn gossip_and_requests_before_the_greeting_reach_nobody() {
+async fn requests_before_the_greeting_are_refused() {
     let chain = Chain::new();
     let mut victim = chain.identity(1).start(&[]).await;
     let mut swarm = bare_swarm(&chain, &victim);
     let to = peer_id(&victim.id()).expect("a point");
-    let topic = transactions_topic(&hello()).hash();
-    let batch = TransactionBatch { transactions: vec![vec![1].into()], trace_id: None }.encode();
     let request = Request::Transactions(vec![]).encode();
     let answer = tokio::time::timeout(super::PATIENCE, async {
         loop {
             match swarm.select_next_some().await {
-                SwarmEvent::Behaviour(BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. })) => {
-                    swarm.behaviour_mut().gossip.publish(topic.clone(), batch.clone()).expect("it is sent");
+                SwarmEvent::ConnectionEstablished { .. } => {
                     swarm.behaviour_mut().requests.send_request(&to, request.clone());
                 }
                 SwarmEvent::Behaviour(BehaviourEvent::Requests(request_response::Event::Message {
@@ -183,4 +189,39 @@ async fn gossip_and_requests_before_the_greeting_reach_nobody() {
     tokio::spawn(async move { while swarm.next().await.is_some() {} });
     victim.refused("no greeting was exchanged within 10 s").await;
     assert_eq!(victim.log.len(), 1, "{:?}", victim.log);
+}
+
+#[tokio::test]
+async fn a_stream_of_transactions_before_the_greeting_is_closed() {
+    let chain = Chain::new();
+    let mut victim = chain.identity(1).start(&[]).await;
+    let mut liar = liar(&chain, &victim);
+    let _unanswered = liar.incoming.next().await.expect("the victim opens its stream");
+    let mut batches = liar.control.open_stream(liar.victim, TRANSACTIONS).await.expect("it opens");
+    write_frame(&mut batches, &batch()).await;
+    assert_eq!(batches.read(&mut [0]).await.unwrap_or(0), 0, "the victim closes it");
+    victim.refused("no greeting was exchanged within 10 s").await;
+    assert_eq!(victim.log.len(), 1, "{:?}", victim.log);
+}
+
+/// Given a peer that has greeted, when it sends a batch and then something that is none, then the batch is heard, and the
+/// peer parted with in words.
+#[tokio::test]
+async fn what_is_no_batch_ends_the_connection_in_words() {
+    let chain = Chain::new();
+    let mut victim = chain.identity(1).start(&[]).await;
+    let mut liar = liar(&chain, &victim);
+    let (mut ours, _theirs) = liar.greet().await;
+    let mut batches = liar.control.open_stream(liar.victim, TRANSACTIONS).await.expect("it opens");
+    write_frame(&mut batches, &batch()).await;
+    let is_batch = |event: NetworkEvent| matches!(event, NetworkEvent::Transactions { .. }).then_some(());
+    victim.until("the batch", is_batch).await;
+    write_frame(&mut batches, b"good evening").await;
+    let told = String::from_utf8(read_frame(&mut ours).await).expect("words");
+    assert!(told.contains("a batch of transactions is invalid"), "{told}");
+    victim.refused("a batch of transactions is invalid").await;
+}
+
+fn batch() -> Bytes {
+    TransactionBatch { transactions: vec![vec![1].into()], trace_id: None }.encode()
 }

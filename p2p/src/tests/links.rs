@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
+use quorate_proto::TransactionBatch;
 
 use super::{Chain, LOOPBACK, address_of, assert_they_talk, connect, eventually, hello};
 use crate::{NetworkError, NetworkEvent, PeerAddress};
@@ -57,7 +58,8 @@ async fn simultaneous_dials_end_with_one_connection() {
 }
 
 /// Given nodes that all dial each other at once, when of each two connections one is closed, then nobody waits for an
-/// answer on a closed one until the greeting's time is over, nobody speaks into one, and all hear all.
+/// answer on a closed one until the greeting's time is over, nobody speaks into one, and all hear all: votes as well as
+/// transactions.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_on_a_connection_that_was_closed_as_surplus() {
     let chain = Chain::new();
@@ -76,23 +78,26 @@ async fn nobody_waits_on_a_connection_that_was_closed_as_surplus() {
         eventually("everyone is everyone's neighbour", || networks.iter().all(|it| it.peer_count() == 7))
             .await;
         let speaking = tokio::spawn(async move {
+            let batch = TransactionBatch { transactions: vec![vec![1].into()], trace_id: None };
             loop {
                 for network in &networks {
                     network.broadcast(&Bytes::from_static(b"there"), None);
+                    network.publish_transactions(&batch, None);
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
         for node in &mut nodes {
-            let mut heard = BTreeSet::new();
+            let (mut heard, mut fed) = (BTreeSet::new(), BTreeSet::new());
             let mut refused = None;
-            node.until("a frame of each", |event| {
+            node.until("a frame and a batch of each", |event| {
                 match event {
                     NetworkEvent::Consensus { from, .. } => drop(heard.insert(from)),
+                    NetworkEvent::Transactions { from, .. } => drop(fed.insert(from)),
                     NetworkEvent::Refused { reason, .. } => refused = Some(reason),
                     _ => {}
                 }
-                (heard.len() == 7).then_some(())
+                (heard.len() == 7 && fed.len() == 7).then_some(())
             })
             .await;
             assert_eq!(refused, None);

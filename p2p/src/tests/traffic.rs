@@ -1,13 +1,13 @@
 //! What good peers exchange.
 
 use bytes::Bytes;
-use quorate_proto::{MAX_FRAME_BYTES, Request, Response, TransactionBatch};
+use quorate_proto::{MAX_BATCH_BYTES, MAX_FRAME_BYTES, Request, Response, TransactionBatch};
 use quorate_types::Height;
 
-use super::{Chain, Node, connect, eventually};
+use super::{Chain, Node, connect};
 use crate::{
     NetworkEvent, Place, RequestError,
-    limits::{FRAMES_IN_HAND, GUEST_FRAMES_IN_HAND},
+    limits::{BATCHES_IN_HAND, FRAMES_IN_HAND, GUEST_FRAMES_IN_HAND},
 };
 
 async fn pair(chain: &Chain) -> (Node, Node) {
@@ -152,69 +152,67 @@ async fn many_requests_at_once_are_answered_or_told_to_wait() {
     server.abort();
 }
 
+/// Given batches up to the largest, when they are published, then all come in order, to everyone but the one that is spared.
 #[tokio::test]
-async fn gossip_travels_only_through_nodes_that_accept_it() {
-    // a - b - c: what a publishes reaches c only when b accepts it.
+async fn batches_arrive_in_order_up_to_the_largest() {
     let chain = Chain::new();
-    let (a, mut b) = pair(&chain).await;
-    let mut c = chain.identity(3).start(&[&b]).await;
-    connect(&mut b, &mut c).await;
-    publish_until_received(&a, &mut b, 1, Verdict::Ignore).await;
-    publish_until_received(&a, &mut b, 2, Verdict::Reject).await;
-    publish_until_received(&a, &mut b, 3, Verdict::Accept).await;
-    let (from, batch) = received(&mut c).await;
-    assert_eq!((from, batch.transactions[0][0]), (b.id(), 3), "the accepted one, and it alone");
-    let a_at_b = || b.network.peers().into_iter().find(|peer| peer.id == a.id()).expect("connected");
-    eventually("the rejected batch is counted", || a_at_b().batches_rejected == 1).await;
-}
-
-#[derive(Clone, Copy)]
-enum Verdict {
-    Accept,
-    Ignore,
-    Reject,
-}
-
-/// Gossip starts when subscriptions have crossed, which no event tells: so publish until one arrives.
-/// Each attempt differs, since equal batches are one message.
-async fn publish_until_received(from: &Node, to: &mut Node, tag: u8, verdict: Verdict) {
-    for attempt in 0..=u8::MAX {
-        from.network.publish_transactions(&batch(tag, attempt)).expect("it is queued");
-        let arrived = tokio::time::timeout(std::time::Duration::from_millis(300), next_batch(to)).await;
-        let Ok((batch, validation)) = arrived else { continue };
-        assert_eq!(batch.transactions[0][0], tag);
-        return match verdict {
-            Verdict::Accept => validation.accept(),
-            Verdict::Ignore => validation.ignore(),
-            Verdict::Reject => validation.reject(),
-        };
+    let (mut a, mut b) = pair(&chain).await;
+    let mut c = chain.identity(3).start(&[&a]).await;
+    connect(&mut a, &mut c).await;
+    let largest = vec![9; MAX_BATCH_BYTES - 32];
+    let sent: Vec<_> = (0..100).map(|number| vec![number]).chain([largest]).map(batch).collect();
+    for it in &sent {
+        assert_eq!(a.network.publish_transactions(it, Some(c.id())), 1);
     }
-    panic!("no batch arrived");
+    for it in &sent {
+        assert_eq!(received(&mut b).await, (a.id(), it.clone()));
+    }
+    // Larger ones do not leave.
+    assert_eq!(a.network.publish_transactions(&batch(vec![9; MAX_BATCH_BYTES]), None), 0);
+
+    assert!(a.network.send_transactions(c.id(), &batch(vec![1])));
+    assert_eq!(received(&mut c).await, (a.id(), batch(vec![1])), "and nothing before it");
+    assert!(!a.network.send_transactions(super::key(9).id(), &batch(vec![1])), "nobody there");
 }
 
-async fn next_batch(node: &mut Node) -> (TransactionBatch, crate::Validation) {
-    loop {
-        if let NetworkEvent::Transactions { batch, validation, .. } =
-            node.events.recv().await.expect("it runs")
-        {
-            return (batch, validation);
+/// faults.md, flood: given a peer that sends more batches than the node takes, then it waits, and a vote does not wait
+/// behind them.
+#[tokio::test]
+async fn flood_of_batches_waits_and_votes_pass_it() {
+    let chain = Chain::new();
+    let (mut a, b) = pair(&chain).await;
+    let sent = (0..2 * BATCHES_IN_HAND)
+        .filter(|_| b.network.publish_transactions(&batch(vec![7; 1000]), None) == 1)
+        .count();
+    assert_eq!(sent, 2 * BATCHES_IN_HAND);
+    assert!(b.network.send(a.id(), &"vote".into()));
+    let mut held = Vec::new();
+    let mut voted = false;
+    while held.len() < BATCHES_IN_HAND || !voted {
+        match a.events.recv().await.expect("it runs") {
+            NetworkEvent::Transactions { place, .. } => held.push(place),
+            NetworkEvent::Consensus { frame, .. } => voted = frame == "vote",
+            _ => {}
         }
+    }
+    assert!(a.network.send(b.id(), &"next".into()) && b.network.send(a.id(), &"vote".into()));
+    assert_eq!(a.frame_from(b.id()).await, "vote", "no batch came before it: its places are taken");
+    held.clear();
+    for _ in 0..BATCHES_IN_HAND {
+        received(&mut a).await;
     }
 }
 
 async fn received(node: &mut Node) -> (quorate_types::NodeId, TransactionBatch) {
     node.until("a batch", |event| match event {
-        NetworkEvent::Transactions { from, batch, validation } => {
-            validation.accept();
-            Some((from, batch))
-        }
+        NetworkEvent::Transactions { from, batch, .. } => Some((from, batch)),
         _ => None,
     })
     .await
 }
 
-fn batch(tag: u8, attempt: u8) -> TransactionBatch {
-    TransactionBatch { transactions: vec![vec![tag, attempt].into()], trace_id: None }
+fn batch(transaction: Vec<u8>) -> TransactionBatch {
+    TransactionBatch { transactions: vec![transaction.into()], trace_id: None }
 }
 
 #[tokio::test]

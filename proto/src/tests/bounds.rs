@@ -338,6 +338,16 @@ fn fetching() -> Vec<Row> {
             "request.transactions: more than 100000 items",
         ),
         (
+            Request,
+            request(Ask::Offer(zeros(32 * (MAX_TRANSACTIONS_PER_BATCH + 1)))),
+            "request.offer: more than 4096 items",
+        ),
+        (
+            Response,
+            response(Answer::Missing(zeros(32 * (MAX_TRANSACTIONS_PER_BATCH + 1)))),
+            "response.missing: more than 4096 items",
+        ),
+        (
             Response,
             response(Answer::Blocks(wire::CertifiedBlocks { blocks })),
             "response.blocks.blocks: more than 64 items",

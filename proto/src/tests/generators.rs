@@ -196,6 +196,7 @@ pub(super) fn request() -> impl Strategy<Value = Request> {
         (any::<u64>(), 1..=64_u32).prop_map(|(from, count)| Request::Blocks { from: Height(from), count }),
         hash().prop_map(Request::BlockByHash),
         vec(hash(), 0..20).prop_map(Request::Transactions),
+        vec(hash(), 0..20).prop_map(Request::Offer),
     ]
 }
 
@@ -206,6 +207,7 @@ pub(super) fn response() -> impl Strategy<Value = Response> {
         vec(certified, 0..4).prop_map(Response::Blocks),
         prop::option::of(block().prop_map(Arc::new)).prop_map(Response::Block),
         vec(raw(), 0..20).prop_map(Response::Transactions),
+        vec(hash(), 0..20).prop_map(Response::Missing),
     ]
 }
 

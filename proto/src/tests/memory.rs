@@ -6,9 +6,9 @@ use quorate_types::{B256, Block, Bytes, Decided, Message};
 
 use super::samples;
 use crate::{
-    CertifiedBlock, MAX_BLOCK_BYTES, MAX_BLOCKS_PER_RESPONSE, MAX_FRAME_BYTES, MAX_PREFILLED_BYTES,
-    MAX_RESPONSE_BYTES, MAX_TRANSACTIONS_PER_BLOCK, Response, TransactionBatch, decode_message,
-    encode_message, frame_id,
+    BATCH_OVERHEAD_BYTES, CertifiedBlock, MAX_BATCH_BYTES, MAX_BLOCK_BYTES, MAX_BLOCKS_PER_RESPONSE,
+    MAX_FRAME_BYTES, MAX_PREFILLED_BYTES, MAX_RESPONSE_BYTES, MAX_TRANSACTIONS_PER_BLOCK, Response,
+    TRANSACTION_OVERHEAD_BYTES, TransactionBatch, decode_message, encode_message, frame_id,
 };
 
 fn full_block() -> Block {
@@ -48,6 +48,7 @@ fn a_response_takes_what_fits() {
         Response::Blocks(it) => it.len(),
         Response::Block(it) => usize::from(it.is_some()),
         Response::Transactions(it) => it.len(),
+        Response::Missing(it) => it.len(),
     };
     assert_eq!(count(&Response::blocks(iter::repeat(small))), MAX_BLOCKS_PER_RESPONSE as usize);
     assert_eq!(count(&Response::blocks(iter::repeat(large))), 1);
@@ -60,6 +61,24 @@ fn a_response_takes_what_fits() {
     let frame = transactions.encode();
     assert!(frame.len() <= MAX_RESPONSE_BYTES);
     assert!(Response::decode(frame).is_ok());
+}
+
+/// Given more than fits one batch, in bytes or in number, then nothing is lost and nothing out of order, every batch is one
+/// that peers read, and no batch takes what the one before had room for.
+#[test]
+fn transactions_are_split_into_batches_that_peers_read() {
+    let large: Vec<_> = (0..40).map(|number| Bytes::from(vec![number; 128 << 10])).collect();
+    let small: Vec<_> = (0..10_000_u32).map(|number| Bytes::from(number.to_be_bytes().to_vec())).collect();
+    for (sent, count) in [(large, 3), (small, 3), (vec![], 0)] {
+        let batches = TransactionBatch::split(sent.clone(), Some([7; 16]));
+        assert_eq!(batches.len(), count);
+        let read = batches.iter().map(|it| TransactionBatch::decode(it.encode()).expect("peers read it"));
+        assert_eq!(read.flat_map(|it| it.transactions).collect::<Vec<_>>(), sent);
+    }
+    let fits_none = Bytes::from(vec![1; MAX_BATCH_BYTES]);
+    assert_eq!(TransactionBatch::split(vec![fits_none], None), []);
+    let fits_one = Bytes::from(vec![1; MAX_BATCH_BYTES - TRANSACTION_OVERHEAD_BYTES - BATCH_OVERHEAD_BYTES]);
+    assert_eq!(TransactionBatch::split(vec![fits_one], Some([7; 16]))[0].encode().len(), MAX_BATCH_BYTES - 1);
 }
 
 #[test]

@@ -60,12 +60,15 @@ pub(crate) fn decode(frame: Frame) -> Result<Packet, DecodeError> {
         Stream::Request => match Request::decode(bytes)? {
             Request::Blocks { from, .. } => Packet::GetBlocks(from),
             Request::BlockByHash(hash) => Packet::GetBody(hash),
-            Request::Transactions(_) => Packet::Transactions(Arc::default()),
+            // No node of the simulator sends these: what it passes on comes whole.
+            Request::Transactions(_) | Request::Offer(_) => Packet::Transactions(Arc::default()),
         },
         Stream::Response => match Response::decode(bytes)? {
             Response::Block(Some(block)) => Packet::Body(block),
             Response::Blocks(blocks) => Packet::Blocks(Arc::new(blocks.into_iter().map(decided).collect())),
-            Response::Block(None) | Response::Transactions(_) => Packet::Transactions(Arc::default()),
+            Response::Block(None) | Response::Transactions(_) | Response::Missing(_) => {
+                Packet::Transactions(Arc::default())
+            }
         },
     })
 }

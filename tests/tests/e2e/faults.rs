@@ -51,6 +51,20 @@ async fn three_of_four_go_on_and_two_wait_for_the_third() {
     cluster.assert_same_chain(&[0, 1, 2, 3, 4]).await;
 }
 
+/// faults.md, lone-transaction: given a transaction that came to the observer when no validator was there to be told of it,
+/// when the validators are back, then it gets into a block.
+#[tokio::test(flavor = "multi_thread")]
+async fn lone_transaction_of_an_observer_gets_into_a_block() {
+    let cluster = Cluster::start(4);
+    let (mut alice, sink) = (Wallet::development(0), Wallet::fresh(22).address());
+    (0..4).for_each(|validator| cluster.kill(validator));
+    let lone = send(&cluster.client(4), &alice.transfer(sink, 1)).await;
+
+    (0..4).for_each(|validator| cluster.restart(validator));
+    receipt(&cluster.client(0), lone).await;
+    cluster.assert_same_chain(&[0, 1, 2, 3, 4]).await;
+}
+
 /// Given load, when all five are killed at once and started again, then the chain goes on by itself, and every
 /// transaction seen in a block is still in that block.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,65 @@
+//! Passing transactions on: what is new here at once, to everyone; what waits too long by its hash, to each peer that lacks
+//! it. The first may lose some where a peer is slow or its pool full, the second does not end before they are in a block.
+
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::Mutex;
+use quorate_p2p::{NetworkHandle, RequestError};
+use quorate_proto::{MAX_TRANSACTIONS_PER_BATCH, Request, Response, TransactionBatch};
+use quorate_types::{B256, Bytes, NodeId, Transaction};
+use tokio::runtime::Handle;
+
+#[derive(Clone)]
+pub(crate) struct Sharing {
+    network: NetworkHandle,
+    runtime: Handle,
+    /// Peers that have an offer and have not answered: they get no other, so as many are open as there are peers.
+    asked: Arc<Mutex<HashSet<NodeId>>>,
+}
+
+impl Sharing {
+    /// Must be called within a tokio runtime; the rest may be called anywhere.
+    pub(crate) fn new(network: NetworkHandle) -> Self {
+        Self { network, runtime: Handle::current(), asked: Arc::default() }
+    }
+
+    /// Sends raw transactions to everyone but one.
+    pub(crate) fn publish(&self, raw: Vec<Bytes>, trace_id: Option<[u8; 16]>, except: Option<NodeId>) {
+        for batch in TransactionBatch::split(raw, trace_id) {
+            self.network.publish_transactions(&batch, except);
+        }
+    }
+
+    /// Offers transactions to every peer by their hashes, and sends each what it lacks.
+    pub(crate) fn offer(&self, mut waiting: Vec<Transaction>) {
+        waiting.truncate(MAX_TRANSACTIONS_PER_BATCH);
+        if waiting.is_empty() {
+            return;
+        }
+        let waiting = Arc::new(waiting);
+        for peer in self.network.peers() {
+            if self.asked.lock().insert(peer.id) {
+                let (this, waiting) = (self.clone(), waiting.clone());
+                self.runtime.spawn(async move {
+                    if let Err(error) = this.offer_to(peer.id, &waiting).await {
+                        tracing::debug!(%error, "transactions were not offered");
+                    }
+                    this.asked.lock().remove(&peer.id);
+                });
+            }
+        }
+    }
+
+    async fn offer_to(&self, peer: NodeId, waiting: &[Transaction]) -> Result<(), RequestError> {
+        let hashes = waiting.iter().map(Transaction::hash).collect();
+        let Response::Missing(missing) = self.network.request(peer, &Request::Offer(hashes)).await? else {
+            return Err(RequestError::Invalid { peer, reason: "no answer to an offer".to_owned() });
+        };
+        let missing: HashSet<B256> = missing.into_iter().collect();
+        let lacked = waiting.iter().filter(|it| missing.contains(&it.hash())).map(|it| it.raw().clone());
+        for batch in TransactionBatch::split(lacked.collect(), None) {
+            self.network.send_transactions(peer, &batch);
+        }
+        Ok(())
+    }
+}
