@@ -146,7 +146,7 @@ pub enum Effect {
         /// Whether the header's time must not be far ahead of the local clock: wait until it is not.
         fresh: bool,
     },
-    /// Send the raw transactions that wait here to every validator, oldest first, 64 KiB at most.
+    /// Offer the transactions that wait here to every neighbour, those first that the next leader should take.
     ShareWork,
     /// A quorum committed: write the block record, synced; answer with [`Input::Durable`].
     Decide {

@@ -17,14 +17,12 @@ use crate::{
     clock,
     driver::{Current, Event},
     ingress::Recovery,
-    sharing::Sharing,
+    sharing::{MAX_OFFERED, Sharing},
     watch::{Alarms, RootsOf},
 };
 
 /// How often the peers are asked in turn before a body counts as unavailable.
 const ROUNDS: usize = 2;
-/// The raw transactions that a validator shares when its work does not get into a block.
-const MAX_SHARED_BYTES: usize = 64 * 1024;
 /// Before a block that nobody has is asked for again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// How often the clock is looked at while a proposal is from the future.
@@ -191,10 +189,10 @@ impl Bodies {
         self.pool.lock().has_work()
     }
 
-    /// Offers the transactions that wait longest here to everyone: one that no other pool has must still
-    /// get into a block (faults.md, lone-transaction).
+    /// Offers what waits here to everyone: a transaction that no other pool has must still get into a block (faults.md,
+    /// lone-transaction).
     pub(crate) fn share_work(&self) {
-        let waiting = self.pool.lock().waiting_longest(MAX_SHARED_BYTES);
+        let waiting = self.pool.lock().to_offer(MAX_OFFERED, 0, clock::now_ms());
         self.sharing.offer(waiting);
     }
 }

@@ -55,6 +55,8 @@ pub(crate) enum Outcome {
     Unverified,
     /// An answer to sync with a block that was never decided. No honest node has such.
     ForgedBlock,
+    /// What came as a transaction is none of this chain. No honest node passes such on.
+    ForgedTransaction,
 }
 
 impl Outcome {
@@ -67,6 +69,7 @@ impl Outcome {
             Self::Malformed => "malformed",
             Self::Unverified => "refused",
             Self::ForgedBlock => "forged_block",
+            Self::ForgedTransaction => "forged_transaction",
         }
     }
 }
@@ -129,7 +132,9 @@ impl Window {
         match outcome {
             Outcome::Accepted => self.useful.add(bytes),
             Outcome::Duplicate | Outcome::Late | Outcome::Far => self.useless.add(bytes),
-            Outcome::Malformed | Outcome::Unverified | Outcome::ForgedBlock => self.invalid.add(bytes),
+            Outcome::Malformed | Outcome::Unverified | Outcome::ForgedBlock | Outcome::ForgedTransaction => {
+                self.invalid.add(bytes)
+            }
         }
         if self.invalid.frames >= MAX_INVALID || self.invalid.bytes >= MAX_INVALID_BYTES {
             let invalid = self.invalid;

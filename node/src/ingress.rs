@@ -17,7 +17,13 @@ use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock, driver::Event, metrics, sharing::Sharing};
+use crate::{
+    clock,
+    conduct::{Conduct, Outcome},
+    driver::Event,
+    metrics,
+    sharing::Sharing,
+};
 
 /// Submissions that may wait. Beyond it a client is refused at once, instead of waiting without end.
 pub(crate) const SUBMISSION_CAPACITY: usize = 8192;
@@ -75,10 +81,33 @@ impl Recovery {
     }
 }
 
-/// A raw transaction with where its answer goes; none for those of peers.
+/// A raw transaction on its way into the pool.
 struct Arrival {
     raw: Bytes,
-    reply: Option<oneshot::Sender<Result<B256, String>>>,
+    origin: Origin,
+}
+
+/// Who brought it.
+enum Origin {
+    /// A client, and where its answer goes.
+    Client(oneshot::Sender<Result<B256, String>>),
+    Peer(NodeId),
+}
+
+/// Why a transaction was not admitted.
+enum Refusal {
+    /// It is none of this chain, whoever looks at it: no honest node passes such on.
+    Forged(String),
+    /// This pool does not take it, or not now.
+    Declined(String),
+}
+
+impl Refusal {
+    fn into_reason(self) -> String {
+        match self {
+            Self::Forged(reason) | Self::Declined(reason) => reason,
+        }
+    }
 }
 
 /// What the ingress works with.
@@ -87,6 +116,7 @@ pub(crate) struct Ingress {
     pub(crate) pool: Arc<Mutex<Pool>>,
     pub(crate) store: Arc<Store>,
     pub(crate) sharing: Sharing,
+    pub(crate) conduct: Conduct,
     pub(crate) recovery: Recovery,
     pub(crate) events: mpsc::Sender<Event>,
 }
@@ -100,7 +130,8 @@ impl Ingress {
             .await
             .is_some_and(|got| got > 0)
         {
-            let arrivals = batch.drain(..).map(|it| Arrival { raw: it.raw, reply: Some(it.reply) }).collect();
+            let arrivals =
+                batch.drain(..).map(|it| Arrival { raw: it.raw, origin: Origin::Client(it.reply) }).collect();
             let accepted = self.admit(arrivals).await;
             self.sharing.publish(accepted, None, None);
         }
@@ -108,9 +139,16 @@ impl Ingress {
 
     /// Takes a peer's batch, and passes on what was new here and is a transaction of this chain.
     pub(crate) async fn take_from_peer(&self, from: NodeId, batch: TransactionBatch) {
-        let arrivals = batch.transactions.into_iter().map(|raw| Arrival { raw, reply: None }).collect();
-        let accepted = self.admit(arrivals).await;
-        self.sharing.publish(accepted, batch.trace_id, Some(from));
+        let mut arrivals =
+            batch.transactions.into_iter().map(|raw| Arrival { raw, origin: Origin::Peer(from) });
+        loop {
+            let some: Vec<_> = arrivals.by_ref().take(MAX_BATCH).collect();
+            if some.is_empty() {
+                return;
+            }
+            let accepted = self.admit(some).await;
+            self.sharing.publish(accepted, batch.trace_id, Some(from));
+        }
     }
 
     /// Admits what is sound; returns the raw bytes of what the pool took.
@@ -128,47 +166,51 @@ impl Ingress {
     }
 
     fn admit_now(&self, arrivals: Vec<Arrival>) -> (Vec<Bytes>, bool) {
-        let recovered: Vec<_> =
-            arrivals.into_par_iter().map(|Arrival { raw, reply }| (self.recover_one(raw), reply)).collect();
+        let recovered: Vec<_> = arrivals
+            .into_par_iter()
+            .map(|Arrival { raw, origin }| (raw.len(), self.recover_one(raw), origin))
+            .collect();
         let (mut accepted, mut executable) = (Vec::new(), false);
         let mut replies = Vec::with_capacity(recovered.len());
         {
             let mut pool = self.pool.lock();
             let now_ms = clock::now_ms();
-            for (result, reply) in recovered {
+            for (bytes, result, origin) in recovered {
                 let result = result.and_then(|transaction| {
-                    let account =
-                        self.store.account(transaction.sender()).map_err(|error| error.to_string())?;
+                    let account = self.store.account(transaction.sender()).map_err(declined)?;
                     let (hash, raw) = (transaction.hash(), transaction.raw().clone());
-                    let added = pool
-                        .add(transaction, account.unwrap_or_default(), now_ms)
-                        .map_err(|error| error.to_string())?;
+                    let added =
+                        pool.add(transaction, account.unwrap_or_default(), now_ms).map_err(declined)?;
                     executable |= added.executable;
                     accepted.push(raw);
                     Ok(hash)
                 });
                 metrics::submission(result.is_ok());
-                replies.push((result, reply));
+                replies.push((bytes, result, origin));
             }
         }
-        for (result, reply) in replies {
-            match reply {
+        for (bytes, result, origin) in replies {
+            match (origin, result) {
                 // The client may be gone.
-                Some(reply) => drop(reply.send(result)),
-                None => {
-                    if let Err(reason) = result {
-                        tracing::trace!(%reason, "refused a peer's transaction");
-                    }
+                (Origin::Client(reply), result) => drop(reply.send(result.map_err(Refusal::into_reason))),
+                (Origin::Peer(from), Err(Refusal::Forged(reason))) => {
+                    tracing::debug!(peer = %from, %reason, "a peer passed on what is no transaction of this chain");
+                    self.conduct.count(from, Outcome::ForgedTransaction, bytes);
                 }
+                (Origin::Peer(_), _) => {}
             }
         }
         (accepted, executable)
     }
 
-    fn recover_one(&self, raw: Bytes) -> Result<Transaction, String> {
-        let decoded =
-            UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(|error| error.to_string())?;
-        self.pool.lock().check(&decoded).map_err(|error| error.to_string())?;
-        self.recovery.recover(decoded).map_err(|error| error.to_string())
+    fn recover_one(&self, raw: Bytes) -> Result<Transaction, Refusal> {
+        let forged = |error: TransactionError| Refusal::Forged(error.to_string());
+        let decoded = UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(forged)?;
+        self.pool.lock().check(&decoded).map_err(declined)?;
+        self.recovery.recover(decoded).map_err(forged)
     }
+}
+
+fn declined(error: impl std::fmt::Display) -> Refusal {
+    Refusal::Declined(error.to_string())
 }

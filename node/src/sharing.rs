@@ -1,13 +1,20 @@
 //! Passing transactions on: what is new here at once, to everyone; what waits too long by its hash, to each peer that lacks
-//! it. The first may lose some where a peer is slow or its pool full, the second does not end before they are in a block.
+//! it. The first may lose some where a peer is slow or its pool full; the second waits for the peer, and goes on until they
+//! are in a block.
 
 use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 use quorate_p2p::{NetworkHandle, RequestError};
-use quorate_proto::{MAX_TRANSACTIONS_PER_BATCH, Request, Response, TransactionBatch};
+use quorate_proto::{Request, Response, TransactionBatch};
 use quorate_types::{B256, Bytes, NodeId, Transaction};
 use tokio::runtime::Handle;
+
+/// Hashes in one offer: 32 KiB, twice a second at the most.
+pub(crate) const MAX_OFFERED: usize = 1024;
+/// Raw transactions that follow one answer, but the first however large it is: a small share of a link, for a peer whose
+/// pool is full gets them again each time. The rest follows the next answer.
+const MAX_SENT_BYTES: usize = 256 << 10;
 
 #[derive(Clone)]
 pub(crate) struct Sharing {
@@ -31,8 +38,7 @@ impl Sharing {
     }
 
     /// Offers transactions to every peer by their hashes, and sends each what it lacks.
-    pub(crate) fn offer(&self, mut waiting: Vec<Transaction>) {
-        waiting.truncate(MAX_TRANSACTIONS_PER_BATCH);
+    pub(crate) fn offer(&self, waiting: Vec<Transaction>) {
         if waiting.is_empty() {
             return;
         }
@@ -57,8 +63,15 @@ impl Sharing {
         };
         let missing: HashSet<B256> = missing.into_iter().collect();
         let lacked = waiting.iter().filter(|it| missing.contains(&it.hash())).map(|it| it.raw().clone());
-        for batch in TransactionBatch::split(lacked.collect(), None) {
-            self.network.send_transactions(peer, &batch);
+        let mut sent = 0;
+        let some = lacked.take_while(|raw| {
+            let is_first = sent == 0;
+            sent += raw.len();
+            is_first || sent <= MAX_SENT_BYTES
+        });
+        for batch in TransactionBatch::split(some.collect(), None) {
+            // A peer that is gone has no use for them.
+            self.network.send_transactions(peer, &batch).await;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ use crate::{
     labels::Labels,
     metrics,
     over_quota::OverQuota,
-    sharing::Sharing,
+    sharing::{MAX_OFFERED, Sharing},
     standing,
     watch::{Alarms, OBSERVER},
 };
@@ -37,8 +37,6 @@ const REPEAT_AFTER: Duration = Duration::from_secs(10);
 const MAX_LAG_BLOCKS: u64 = 16;
 /// Executable transactions older than this are offered to the peers again.
 const OVERDUE_MS: u64 = 3_000;
-/// How many at a time: a small share of a link, twice a second.
-const MAX_OFFERED: usize = 128;
 
 /// What the status is made of.
 pub(crate) struct Monitor {
@@ -182,11 +180,10 @@ impl Monitor {
     /// Drops what waited too long for a nonce, and offers again what should long be in a block: peers may lack it.
     fn tend_pool(&self) {
         let now_ms = clock::now_ms();
-        let overdue: Vec<_> = {
+        let overdue = {
             let mut pool = self.pool.lock();
             pool.expire(now_ms);
-            let hashes = pool.older_than(OVERDUE_MS, now_ms, MAX_OFFERED);
-            hashes.into_iter().filter_map(|hash| pool.get(hash)).cloned().collect()
+            pool.to_offer(MAX_OFFERED, OVERDUE_MS, now_ms)
         };
         self.sharing.offer(overdue);
     }

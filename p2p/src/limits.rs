@@ -117,10 +117,16 @@ pub(crate) const BATCH_BYTES_IN_HAND: usize = 4 * MIB;
 /// What one peer's batches may bring in each second, in KiB: a hundred thousand transfers. More waits in the peer's own
 /// buffers.
 pub(crate) const BATCH_KIB_PER_SECOND: u32 = 16 * 1024;
+/// The same of a guest: an observer that serves clients has some ten thousand transfers a second.
+pub(crate) const GUEST_BATCHES_IN_HAND: usize = 4;
+/// What a guest's batches may bring in each second, in KiB; at the least one of the largest.
+pub(crate) const GUEST_BATCH_KIB_PER_SECOND: u32 = 4 * 1024;
 /// Batches that the node has not taken yet, of all peers.
 pub(crate) const BATCH_LANE: usize = 128;
-/// Peers' requests that the node has not answered yet.
+/// Validators' requests that the node has not answered yet.
 pub(crate) const SERVED_IN_FLIGHT: usize = 64;
+/// Guests' requests that the node has not answered yet: they never take a validator's place.
+pub(crate) const GUESTS_SERVED_IN_FLIGHT: usize = 32;
 /// Requests that one peer may have open with another.
 pub(crate) const MAX_REQUESTS_PER_PEER: usize = 16;
 /// Requests that one peer may make each second: 64 blocks each are more than anyone executes.

@@ -20,9 +20,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::limits::{
     ANSWER_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCH_KIB_PER_SECOND, BATCHES_IN_HAND,
-    CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GREETINGS_AT_ONCE, GUEST_CONSENSUS_KIB_PER_SECOND,
-    GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES, INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BATCH_BYTES,
-    OUTBOX_BATCHES, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
+    CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GREETINGS_AT_ONCE, GUEST_BATCH_KIB_PER_SECOND,
+    GUEST_BATCHES_IN_HAND, GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES,
+    INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BATCH_BYTES, OUTBOX_BATCHES, OUTBOX_BYTES, OUTBOX_FRAMES,
+    REQUESTS_PER_SECOND,
 };
 
 /// A peer that has greeted and was greeted, at one moment.
@@ -73,13 +74,13 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// Queues a frame, or counts that it could not.
-    pub(crate) fn offer(&self, frame: &Bytes) -> bool {
-        self.count(self.outboxes.frames.offer(frame))
+    pub(crate) fn queue(&self, frame: &Bytes) -> bool {
+        self.count(self.outboxes.frames.queue(frame))
     }
 
     /// The same with a batch of transactions.
-    pub(crate) fn offer_batch(&self, batch: &Bytes) -> bool {
-        self.count(self.outboxes.batches.offer(batch))
+    pub(crate) fn queue_batch(&self, batch: &Bytes) -> bool {
+        self.count(self.outboxes.batches.queue(batch))
     }
 
     fn count(&self, queued: bool) -> bool {
@@ -128,7 +129,8 @@ pub(crate) struct Traffic {
     validators: Validators,
     as_validator: Share,
     as_guest: Share,
-    batches: Share,
+    batches_as_validator: Share,
+    batches_as_guest: Share,
     greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
@@ -177,7 +179,12 @@ impl Traffic {
             validators,
             as_validator: Share::new(CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
             as_guest: Share::new(GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
-            batches: Share::new(BATCH_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCHES_IN_HAND),
+            batches_as_validator: Share::new(BATCH_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCHES_IN_HAND),
+            batches_as_guest: Share::new(
+                GUEST_BATCH_KIB_PER_SECOND,
+                BATCH_BYTES_IN_HAND,
+                GUEST_BATCHES_IN_HAND,
+            ),
             greetings: DefaultDirectRateLimiter::direct(
                 Rate::per_second(NonZeroU32::MIN)
                     .allow_burst(NonZeroU32::new(GREETINGS_AT_ONCE).unwrap_or(NonZeroU32::MIN)),
@@ -190,7 +197,16 @@ impl Traffic {
     /// Its share as what the peer is at this moment. Both are kept, so that who is made a validator and a guest in turn has
     /// no more than the two of them.
     fn share(&self) -> &Share {
-        if self.validators.load().contains(&self.node) { &self.as_validator } else { &self.as_guest }
+        if self.is_validator() { &self.as_validator } else { &self.as_guest }
+    }
+
+    /// The same for its batches.
+    fn batch_share(&self) -> &Share {
+        if self.is_validator() { &self.batches_as_validator } else { &self.batches_as_guest }
+    }
+
+    pub(crate) fn is_validator(&self) -> bool {
+        self.validators.load().contains(&self.node)
     }
 
     /// Waits until the peer's quota and its share of the node have room for a frame, which has its place there until the
@@ -206,7 +222,7 @@ impl Traffic {
 
     /// The same with a batch of transactions.
     pub(crate) async fn receive_batch(&self, batch: &Bytes) -> Option<Place> {
-        self.admit(&self.batches, batch).await
+        self.admit(self.batch_share(), batch).await
     }
 
     async fn admit(&self, share: &Share, frame: &Bytes) -> Option<Place> {
@@ -293,12 +309,23 @@ impl Outbox {
 
     /// Queues a frame. When the outbox is full the new frame is the one to go: the replica sends again what is still
     /// undecided, the pool what is in no block, and the older frames are nearer to their turn.
-    fn offer(&self, frame: &Bytes) -> bool {
+    fn queue(&self, frame: &Bytes) -> bool {
         if frame.is_empty() || frame.len() > self.most {
             return false;
         }
         match self.room.clone().try_acquire_many_owned(bytes(frame.len())) {
             Ok(place) => self.queue.try_send(Queued { frame: frame.clone(), _place: place }).is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    /// The same, waiting for room for as long as the stream lives. False when it does not any more.
+    pub(crate) async fn queue_when_possible(&self, frame: Bytes) -> bool {
+        if frame.is_empty() || frame.len() > self.most {
+            return false;
+        }
+        match self.room.clone().acquire_many_owned(bytes(frame.len())).await {
+            Ok(place) => self.queue.send(Queued { frame, _place: place }).await.is_ok(),
             Err(_) => false,
         }
     }
@@ -332,8 +359,8 @@ mod tests {
     fn a_full_outbox_drops_the_new_frame_and_keeps_the_old() {
         let (outbox, mut queue) = Outbox::of_frames();
         let largest = Bytes::from(vec![1; MAX_FRAME_BYTES]);
-        assert!(outbox.offer(&largest) && outbox.offer(&largest), "two of the largest fit");
-        let queued = (0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&largest)).count();
+        assert!(outbox.queue(&largest) && outbox.queue(&largest), "two of the largest fit");
+        let queued = (0..OUTBOX_FRAMES * 2).filter(|_| outbox.queue(&largest)).count();
         assert!(queued < 4, "bytes are bounded: {queued} more");
         assert_eq!(queue.try_recv().ok().map(|queued| queued.frame), Some(largest));
     }
@@ -342,14 +369,14 @@ mod tests {
     fn frames_are_bounded_in_number() {
         let (outbox, _queue) = Outbox::of_frames();
         let vote = Bytes::from_static(b"vote");
-        assert_eq!((0..OUTBOX_FRAMES * 2).filter(|_| outbox.offer(&vote)).count(), OUTBOX_FRAMES);
+        assert_eq!((0..OUTBOX_FRAMES * 2).filter(|_| outbox.queue(&vote)).count(), OUTBOX_FRAMES);
     }
 
     #[test]
     fn empty_and_oversized_frames_never_leave() {
         let (outbox, _queue) = Outbox::of_frames();
-        assert!(!outbox.offer(&Bytes::new()));
-        assert!(!outbox.offer(&Bytes::from(vec![0; MAX_FRAME_BYTES + 1])));
+        assert!(!outbox.queue(&Bytes::new()));
+        assert!(!outbox.queue(&Bytes::from(vec![0; MAX_FRAME_BYTES + 1])));
     }
 
     fn guest() -> (Traffic, Validators) {

@@ -1,13 +1,10 @@
 //! What others read of the pool: lookups, counts, contents, and what has waited long.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use quorate_types::{Address, B256, Transaction};
 
-use crate::{
-    Pool,
-    queue::{Entry, Queue},
-};
+use crate::{Pool, queue::Queue};
 
 /// How full the pool is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,37 +69,16 @@ impl Pool {
         content
     }
 
-    /// The ready transactions that have waited longest, for a validator that suspects that the leader
-    /// lacks them: up to `max_bytes` of raw bytes in all, but the first however large it is, and each
-    /// behind those of its sender that must go before it.
+    /// Up to `limit` of those that the next leader should take first, as far as they came at least `age_ms` before `now_ms`:
+    /// to be offered to peers, for one of them may lack what all are to include. What blocks take makes room for the next
+    /// best here, so that each has its turn.
     #[must_use]
-    pub fn waiting_longest(&self, max_bytes: usize) -> Vec<Transaction> {
-        let mut chosen = Vec::new();
-        let mut bytes = 0;
-        let mut next_nonces: HashMap<Address, u64> = HashMap::new();
-        for oldest in self.oldest_first().filter(|entry| entry.is_ready(self.rules.base_fee)) {
-            let (sender, nonce) = (oldest.transaction.sender(), oldest.transaction.nonce());
-            let Some(queue) = self.queue(sender) else { continue };
-            let next = next_nonces.entry(sender).or_insert(queue.account().nonce);
-            for (_, entry) in queue.entries_from(*next).take_while(|(at, _)| **at <= nonce) {
-                bytes += entry.transaction.raw().len();
-                if bytes > max_bytes && !chosen.is_empty() {
-                    return chosen;
-                }
-                chosen.push(entry.transaction.clone());
-            }
-            *next = nonce.saturating_add(1).max(*next);
-        }
-        chosen
-    }
-
-    /// Up to `limit` ready transactions that came at least `age_ms` before `now_ms`, the oldest first: to be
-    /// offered to peers again, for a full pool may have refused them when they were new.
-    #[must_use]
-    pub fn older_than(&self, age_ms: u64, now_ms: u64, limit: usize) -> Vec<B256> {
-        let aged = |entry: &&Entry| now_ms.saturating_sub(entry.arrival.at_ms) >= age_ms;
-        let ready = self.oldest_first().take_while(aged).filter(|entry| entry.is_ready(self.rules.base_fee));
-        ready.take(limit).map(Entry::hash).collect()
+    pub fn to_offer(&self, limit: usize, age_ms: u64, now_ms: u64) -> Vec<Transaction> {
+        let aged = |transaction: &&Transaction| {
+            let entry = self.entry(transaction.hash());
+            entry.is_some_and(|entry| now_ms.saturating_sub(entry.arrival.at_ms) >= age_ms)
+        };
+        self.best(self.rules.base_fee).filter(aged).take(limit).cloned().collect()
     }
 }
 

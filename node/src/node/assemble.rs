@@ -73,7 +73,7 @@ impl Node {
             spawn_vital(
                 &stop,
                 "transaction ingress",
-                shared.ingress().run(queues.submissions, token.clone()),
+                shared.ingress(&conduct).run(queues.submissions, token.clone()),
             ),
             spawn_vital(&stop, "monitor", shared.monitor(&config, labels, &watches).run(token.clone())),
             tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),

@@ -137,11 +137,12 @@ impl Shared {
         }
     }
 
-    pub(super) fn ingress(&self) -> Ingress {
+    pub(super) fn ingress(&self, conduct: &Conduct) -> Ingress {
         Ingress {
             pool: self.pool.clone(),
             store: self.store.clone(),
             sharing: self.sharing.clone(),
+            conduct: conduct.clone(),
             recovery: self.recovery.clone(),
             events: self.events.clone(),
         }
@@ -155,7 +156,7 @@ impl Shared {
         Sorter {
             gate,
             conduct: conduct.clone(),
-            ingress: self.ingress(),
+            ingress: self.ingress(conduct),
             library: Library {
                 store: self.store.clone(),
                 pool: self.pool.clone(),

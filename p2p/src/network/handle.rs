@@ -89,12 +89,12 @@ impl NetworkHandle {
     /// Frames that are empty or above [`quorate_proto::MAX_FRAME_BYTES`] go nowhere.
     pub fn broadcast(&self, frame: &Bytes, except: Option<NodeId>) -> usize {
         let roster = self.0.shared.roster.load();
-        roster.iter().filter(|(id, _)| Some(**id) != except).filter(|(_, peer)| peer.offer(frame)).count()
+        roster.iter().filter(|(id, _)| Some(**id) != except).filter(|(_, peer)| peer.queue(frame)).count()
     }
 
     /// Queues a consensus frame for one peer. False when it is not connected or its outbox is full.
     pub fn send(&self, to: NodeId, frame: &Bytes) -> bool {
-        self.0.shared.roster.load().get(&to).is_some_and(|peer| peer.offer(frame))
+        self.0.shared.roster.load().get(&to).is_some_and(|peer| peer.queue(frame))
     }
 
     /// Queues transactions for every connected peer but one, and returns for how many. Never waits: a peer whose outbox is
@@ -103,12 +103,17 @@ impl NetworkHandle {
         let frame = batch.encode();
         let roster = self.0.shared.roster.load();
         let others = roster.iter().filter(|(id, _)| Some(**id) != except);
-        others.filter(|(_, peer)| peer.offer_batch(&frame)).count()
+        others.filter(|(_, peer)| peer.queue_batch(&frame)).count()
     }
 
-    /// Queues transactions for one peer. False when it is not connected or its outbox is full.
-    pub fn send_transactions(&self, to: NodeId, batch: &TransactionBatch) -> bool {
-        self.0.shared.roster.load().get(&to).is_some_and(|peer| peer.offer_batch(&batch.encode()))
+    /// Queues transactions for one peer, and waits until its outbox has room for them. False when it is not connected any
+    /// more, or the batch larger than peers read.
+    pub async fn send_transactions(&self, to: NodeId, batch: &TransactionBatch) -> bool {
+        let peer = self.0.shared.roster.load().get(&to).cloned();
+        match peer {
+            Some(peer) => peer.outboxes.batches.queue_when_possible(batch.encode()).await,
+            None => false,
+        }
     }
 
     /// Asks one peer, and waits for its answer for at most 15 seconds. Whether the response answers the

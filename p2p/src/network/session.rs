@@ -125,9 +125,13 @@ impl Session {
         receiver
     }
 
-    /// Takes a stream of transactions beside the one of consensus, if there is that; one before it ends.
+    /// Takes a stream of transactions beside the one of consensus, if there is that; one before it ends. Each after the first
+    /// counts as a greeting: a lost stream is opened anew, more is made to keep this node busy.
     pub(super) fn take_batches(&mut self) -> Option<(StreamNumber, CancellationToken)> {
         let inbound = self.inbound.as_mut()?;
+        if inbound.batches.is_some() && !self.traffic.may_greet() {
+            return None;
+        }
         let end = CancellationToken::new();
         inbound.batches = Some(end.clone().drop_guard());
         Some((inbound.stream, end))

@@ -31,8 +31,8 @@ use crate::{
     behaviour::{Behaviour, BehaviourEvent},
     events::Served,
     limits::{
-        BATCH_LANE, COMMAND_QUEUE, CONSENSUS_LANE, MAX_GUEST_PEERS, REFUSAL_LANE, REPORT_QUEUE,
-        SERVED_IN_FLIGHT, TICK,
+        BATCH_LANE, COMMAND_QUEUE, CONSENSUS_LANE, GUESTS_SERVED_IN_FLIGHT, MAX_GUEST_PEERS, REFUSAL_LANE,
+        REPORT_QUEUE, SERVED_IN_FLIGHT, TICK,
     },
     stream::{CONSENSUS, Report, TRANSACTIONS, accept_streams, receive_batches, receive_frames},
 };
@@ -68,6 +68,7 @@ pub(super) struct Lanes {
     pub(super) batches: mpsc::Sender<NetworkEvent>,
     pub(super) refusals: mpsc::Sender<NetworkEvent>,
     pub(super) served_places: Arc<Semaphore>,
+    pub(super) guests_served_places: Arc<Semaphore>,
     pub(super) answers: mpsc::Sender<Served>,
     pub(super) reports: mpsc::Sender<Report>,
 }
@@ -194,10 +195,10 @@ impl NetworkTask {
 /// The lanes to the node and the queues back, each with the room that its places need.
 fn lanes(commands: mpsc::Receiver<Command>) -> (Lanes, Inputs, NetworkEvents) {
     let (consensus, urgent) = mpsc::channel(CONSENSUS_LANE);
-    let (requests, request_events) = mpsc::channel(SERVED_IN_FLIGHT);
+    let (requests, request_events) = mpsc::channel(SERVED_IN_FLIGHT + GUESTS_SERVED_IN_FLIGHT);
     let (batches, batch_events) = mpsc::channel(BATCH_LANE);
     let (refusals, refusal_events) = mpsc::channel(REFUSAL_LANE);
-    let (answer_sender, answers) = mpsc::channel(SERVED_IN_FLIGHT);
+    let (answer_sender, answers) = mpsc::channel(SERVED_IN_FLIGHT + GUESTS_SERVED_IN_FLIGHT);
     let (report_sender, reports) = mpsc::channel(REPORT_QUEUE);
     let lanes = Lanes {
         consensus,
@@ -205,6 +206,7 @@ fn lanes(commands: mpsc::Receiver<Command>) -> (Lanes, Inputs, NetworkEvents) {
         batches,
         refusals,
         served_places: Arc::new(Semaphore::new(SERVED_IN_FLIGHT)),
+        guests_served_places: Arc::new(Semaphore::new(GUESTS_SERVED_IN_FLIGHT)),
         answers: answer_sender,
         reports: report_sender,
     };

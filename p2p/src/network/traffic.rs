@@ -96,8 +96,11 @@ impl NetworkTask {
             Ok(request) => request,
             Err(error) => return Err((channel, format!("the request is invalid: {error}"))),
         };
-        let Ok(place) = self.lanes.served_places.clone().try_acquire_owned() else {
-            return Err((channel, "too many requests of all peers are open".into()));
+        let lanes = &self.lanes;
+        let places =
+            if session.traffic.is_validator() { &lanes.served_places } else { &lanes.guests_served_places };
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            return Err((channel, "too many requests of peers are open".into()));
         };
         let respond = Responder {
             channel,

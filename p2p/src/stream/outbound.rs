@@ -18,7 +18,7 @@ use super::{
     transactions::send_batches,
 };
 use crate::{
-    limits::{GREETING_TIMEOUT, MAX_REASON_BYTES, REFUSAL_LINGER},
+    limits::{GREETING_TIMEOUT, MAX_REASON_BYTES},
     peer::{Outbox, Outboxes, Queued, Traffic},
 };
 
@@ -53,16 +53,14 @@ async fn run(mut opening: Opening) -> End {
         Err(_) => return End::Closed(format!("no welcome within {} s", GREETING_TIMEOUT.as_secs())),
     };
     let Opening { peer, stream, traffic, reports, mut control, .. } = opening;
-    let ((to_frames, queue), (to_batches, batch_queue)) = (Outbox::of_frames(), Outbox::of_batches());
+    let ((to_frames, mut queue), (to_batches, batch_queue)) = (Outbox::of_frames(), Outbox::of_batches());
     let outboxes = Outboxes { frames: to_frames, batches: to_batches };
     report(&reports, Report::Welcomed { peer, stream, outboxes }).await;
-    let end = tokio::select! {
-        end = write_frames(frames, queue, |frame| traffic.sent(frame)) => end,
-        end = send_batches(&mut control, peer, batch_queue) => end,
-        end = answer(&mut answers) => return end,
-    };
-    // The reason may still be on its way.
-    timeout(REFUSAL_LINGER, answer(&mut answers)).await.unwrap_or(end)
+    tokio::select! {
+        end = write_frames(frames, &mut queue, |frame| traffic.sent(frame)) => end,
+        end = answer(&mut answers) => end,
+        never = send_batches(&mut control, peer, batch_queue) => match never {},
+    }
 }
 
 /// Sends the greeting as it stands now, and reads the answer.
@@ -88,7 +86,7 @@ pub(super) async fn answer(answers: &mut Reader) -> End {
 /// Writes what is queued, flushing when nothing more waits.
 pub(super) async fn write_frames(
     mut frames: Writer,
-    mut queue: mpsc::Receiver<Queued>,
+    queue: &mut mpsc::Receiver<Queued>,
     sent: impl Fn(&Bytes),
 ) -> End {
     while let Some(queued) = queue.recv().await {

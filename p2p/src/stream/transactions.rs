@@ -2,13 +2,16 @@
 //!
 //! Opened after the welcome, so there is no greeting on it. A batch is decoded here, outside the network task.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use libp2p::{PeerId, Stream};
 use libp2p_stream::Control;
 use quorate_proto::{MAX_BATCH_BYTES, TransactionBatch};
 use quorate_types::NodeId;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     NetworkEvent,
-    limits::MAX_REASON_BYTES,
+    limits::{MAX_REASON_BYTES, STREAM_RETRY},
     peer::{Queued, Traffic},
 };
 
@@ -72,8 +75,21 @@ async fn pump(reader: &mut Reader, batches: Batches) -> End {
     }
 }
 
-/// Opens a stream to a peer that has welcomed this node, and writes what the outbox brings, until it ends.
-pub(super) async fn send_batches(control: &mut Control, peer: PeerId, queue: mpsc::Receiver<Queued>) -> End {
+/// Writes what the outbox brings to a peer that has welcomed this node. A stream that ends is opened again: only with the
+/// one of consensus is it over.
+pub(super) async fn send_batches(
+    control: &mut Control,
+    peer: PeerId,
+    mut queue: mpsc::Receiver<Queued>,
+) -> Infallible {
+    loop {
+        let end = send_on_one(control, peer, &mut queue).await;
+        tracing::debug!(%peer, ?end, "a stream of transactions to a peer ended; it is opened again");
+        sleep(STREAM_RETRY).await;
+    }
+}
+
+async fn send_on_one(control: &mut Control, peer: PeerId, queue: &mut mpsc::Receiver<Queued>) -> End {
     let stream = match control.open_stream(peer, TRANSACTIONS).await {
         Ok(stream) => stream,
         Err(error) => return End::Closed(error.to_string()),

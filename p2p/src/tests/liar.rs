@@ -18,6 +18,7 @@ use crate::{
     admission::Admission,
     behaviour::{Behaviour, BehaviourEvent},
     identity::peer_id,
+    limits::GREETINGS_AT_ONCE,
     requests::frames,
     stream::{CONSENSUS, TRANSACTIONS},
     transport::{MutualTls, transport},
@@ -27,6 +28,7 @@ use crate::{
 struct Liar {
     control: libp2p_stream::Control,
     incoming: libp2p_stream::IncomingStreams,
+    batches: libp2p_stream::IncomingStreams,
     victim: PeerId,
 }
 
@@ -47,18 +49,9 @@ fn liar(chain: &Chain, victim: &Node) -> Liar {
     let mut swarm = bare_swarm(chain, victim);
     let mut control = swarm.behaviour().streams.new_control();
     let incoming = control.accept(CONSENSUS).expect("the first to accept");
-    let mut batches = control.accept(TRANSACTIONS).expect("the first to accept");
-    tokio::spawn(async move {
-        let mut unread = Vec::new();
-        loop {
-            tokio::select! {
-                Some(event) = swarm.next() => drop(event),
-                Some(stream) = batches.next() => unread.push(stream),
-                else => return,
-            }
-        }
-    });
-    Liar { control, incoming, victim: peer_id(&victim.id()).expect("a point") }
+    let batches = control.accept(TRANSACTIONS).expect("the first to accept");
+    tokio::spawn(async move { while swarm.next().await.is_some() {} });
+    Liar { control, incoming, batches, victim: peer_id(&victim.id()).expect("a point") }
 }
 
 impl Liar {
@@ -86,10 +79,14 @@ impl Liar {
 }
 
 async fn write_frame(stream: &mut libp2p::Stream, frame: &[u8]) {
+    try_write_frame(stream, frame).await.expect("it writes");
+}
+
+async fn try_write_frame(stream: &mut libp2p::Stream, frame: &[u8]) -> std::io::Result<()> {
     let length = u32::try_from(frame.len()).expect("short").to_be_bytes();
-    stream.write_all(&length).await.expect("it writes");
-    stream.write_all(frame).await.expect("it writes");
-    stream.flush().await.expect("it flushes");
+    stream.write_all(&length).await?;
+    stream.write_all(frame).await?;
+    stream.flush().await
 }
 
 async fn read_frame(stream: &mut libp2p::Stream) -> Vec<u8> {
@@ -220,6 +217,55 @@ async fn what_is_no_batch_ends_the_connection_in_words() {
     let told = String::from_utf8(read_frame(&mut ours).await).expect("words");
     assert!(told.contains("a batch of transactions is invalid"), "{told}");
     victim.refused("a batch of transactions is invalid").await;
+}
+
+/// Given a peer whose stream of transactions is lost, when there is something to tell it, then it comes on a new one, and the
+/// peer was connected all the time.
+#[tokio::test]
+async fn a_lost_stream_of_transactions_is_opened_again() {
+    let chain = Chain::new();
+    let mut victim = chain.identity(1).start(&[]).await;
+    let mut liar = liar(&chain, &victim);
+    let _streams = liar.greet().await;
+    let is_connected = |event| matches!(event, NetworkEvent::PeerConnected { .. }).then_some(());
+    victim.until("the liar's connection", is_connected).await;
+    for _ in 0..3 {
+        drop(liar.batches.next().await.expect("the victim opens one"));
+    }
+    let (_, mut batches) = liar.batches.next().await.expect("and one more");
+    let sent = TransactionBatch::decode(batch()).expect("a batch");
+    assert_eq!(victim.network.publish_transactions(&sent, None), 1);
+    assert_eq!(read_frame(&mut batches).await, batch());
+    assert!(!victim.log.iter().any(|it| it.contains("PeerDisconnected")), "{:?}", victim.log);
+}
+
+/// Given a peer that opens one stream of transactions after the other, then each takes the place of the one before, until they
+/// are as many as it may have greetings at once: the next is closed unread.
+#[tokio::test]
+async fn a_second_stream_of_transactions_takes_the_place_of_the_first() {
+    let chain = Chain::new();
+    let mut victim = chain.identity(1).start(&[]).await;
+    let mut liar = liar(&chain, &victim);
+    let _streams = liar.greet().await;
+    let mut heard = 0;
+    let mut before: Option<libp2p::Stream> = None;
+    loop {
+        let mut next = liar.control.open_stream(liar.victim, TRANSACTIONS).await.expect("it opens");
+        if try_write_frame(&mut next, &batch()).await.is_err() {
+            break;
+        }
+        let is_batch = |event| matches!(event, NetworkEvent::Transactions { .. }).then_some(());
+        let mut nothing = [0];
+        tokio::select! {
+            () = victim.until("a batch", is_batch) => heard += 1,
+            _ = next.read(&mut nothing) => break,
+        }
+        if let Some(mut before) = before.replace(next) {
+            assert_eq!(before.read(&mut [0]).await.unwrap_or(0), 0, "the victim closes the one before");
+        }
+    }
+    assert!((2..=2 * GREETINGS_AT_ONCE).contains(&heard), "{heard}");
+    assert_eq!(victim.network.peer_count(), 1, "it stays connected");
 }
 
 fn batch() -> Bytes {

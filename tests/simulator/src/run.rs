@@ -84,7 +84,7 @@ pub fn run(seed: u64, setup: &Setup) -> Outcome {
         unreliable: plan.unreliable.clone(),
         clocks_off_s: plan.clocks_off_s.clone(),
         empty_block_interval: plan.empty_block_interval,
-        gossip: plan.gossip,
+        publishes: plan.publishes,
         transaction_bytes: plan.transaction_bytes,
         trace: setup.trace,
     });

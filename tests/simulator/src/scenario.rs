@@ -67,7 +67,7 @@ pub(crate) struct Plan {
     /// How they end.
     pub(crate) ending: Ending,
     pub(crate) empty_block_interval: Option<Duration>,
-    pub(crate) gossip: bool,
+    pub(crate) publishes: bool,
     pub(crate) transaction_bytes: usize,
 }
 
@@ -148,7 +148,7 @@ impl Scenario {
         if by_weight && ((harsh && planner.chance(0.25)) || self == Self::SetChange) {
             planner.set_changes(4);
         }
-        let gossip = !((harsh || calm) && planner.chance(0.3));
+        let publishes = !((harsh || calm) && planner.chance(0.3));
         let empty_block_interval = if planner.chance(0.1) { planner.empty_blocks() } else { None };
         let heavy = (harsh && planner.chance(0.05)) || (calm && planner.chance(0.3));
         let transaction_bytes = if heavy { HEAVY_BYTES } else { LIGHT_BYTES };
@@ -166,7 +166,7 @@ impl Scenario {
             length: planner.length,
             ending,
             empty_block_interval,
-            gossip,
+            publishes,
             transaction_bytes,
         }
     }

@@ -66,7 +66,7 @@ pub(crate) struct World {
     /// Whether some nodes compute other roots than others, so that refusals and alarms are right.
     pub(crate) disputed: bool,
     /// Whether new transactions are told to all at once.
-    pub(crate) gossip: bool,
+    pub(crate) publishes: bool,
 }
 
 impl World {

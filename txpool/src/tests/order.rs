@@ -78,33 +78,22 @@ fn a_selection_leaves_out_what_the_undecided_parent_holds_and_whom_the_builder_s
     assert_eq!(pool.select(0, 2, &HashSet::new()).count(), 2);
 }
 
+/// Given a backlog, then the best of it is offered, each behind those of its sender that must go before it; and when blocks
+/// take those, the next best: whatever the limit, nothing is left out for ever.
 #[test]
-fn what_waited_longest_is_shared_within_a_budget() {
+fn what_the_next_leader_should_take_is_offered() {
     let mut pool = pool(PoolConfig::default());
-    let wallets = [1, 2, 3].map(Wallet::new);
-    let sent: Vec<_> = wallets.iter().map(|wallet| wallet.bulky(0, 0, 1_000)).collect();
-    for (at_ms, tx) in (0..).zip(&sent) {
-        pool.add(tx.clone(), account(0, RICH), at_ms).unwrap();
-    }
-    let size = sent[0].raw().len();
-    let hashes = |max| pool.waiting_longest(max).iter().map(Transaction::hash).collect::<Vec<_>>();
-    assert_eq!(hashes(2 * size), [sent[0].hash(), sent[1].hash()]);
-    assert_eq!(hashes(3 * size - 1).len(), 2);
-    assert_eq!(hashes(usize::MAX).len(), 3);
-    // Whatever the budget: a large transaction known to one node alone must get into a block too.
-    assert_eq!(hashes(1), [sent[0].hash()]);
-}
-
-#[test]
-fn what_is_shared_comes_with_what_must_go_before_it_and_nothing_that_cannot_go() {
-    let mut pool = pool(PoolConfig::default());
-    let (wallet, gapped) = (Wallet::new(1), Wallet::new(2));
-    add(&mut pool, &wallet.send(1, 0)).unwrap();
-    add(&mut pool, &gapped.send(1, 0)).unwrap();
-    add(&mut pool, &wallet.send(2, 0)).unwrap();
-    add(&mut pool, &wallet.send(0, 0)).unwrap();
-    let nonces: Vec<_> = pool.waiting_longest(10_000).iter().map(Transaction::nonce).collect();
-    assert_eq!(nonces, [0, 1, 2]);
+    let [poor, rich, gapped] = [1, 2, 3].map(Wallet::new);
+    let sent = [poor.send(0, 1), rich.send(1, 9), rich.send(0, 5)];
+    sent.iter().for_each(|tx| drop(add(&mut pool, tx).unwrap()));
+    add(&mut pool, &gapped.send(1, 100)).unwrap();
+    let offered =
+        |pool: &Pool, limit| pool.to_offer(limit, 0, 0).iter().map(Transaction::hash).collect::<Vec<_>>();
+    assert_eq!(offered(&pool, 10), [sent[2].hash(), sent[1].hash(), sent[0].hash()]);
+    assert_eq!(offered(&pool, 2), [sent[2].hash(), sent[1].hash()]);
+    pool.remove(sent[1].hash());
+    pool.remove(sent[2].hash());
+    assert_eq!(offered(&pool, 2), [sent[0].hash()]);
 }
 
 #[test]
@@ -115,12 +104,9 @@ fn what_is_old_is_offered_again() {
     for (at_ms, tx) in [1_000, 2_000, 3_000].into_iter().zip(&sent) {
         pool.add(tx.clone(), account(0, 0), at_ms).unwrap();
     }
-    let hashes: Vec<_> = sent.iter().map(Transaction::hash).collect();
-    assert_eq!(pool.older_than(1_000, 3_000, 10), hashes[..2]);
-    assert_eq!(pool.older_than(0, 3_000, 10), hashes);
-    assert_eq!(pool.older_than(0, 3_000, 1), hashes[..1]);
-    assert!(pool.older_than(1_000, 1_500, 10).is_empty());
-    assert!(pool.older_than(1_000, 0, 10).is_empty(), "a clock that went back is no panic");
+    let count = |age_ms, now_ms| pool.to_offer(10, age_ms, now_ms).len();
+    assert_eq!((count(1_000, 3_000), count(0, 3_000), count(1_000, 1_500)), (2, 3, 0));
+    assert_eq!(count(1_000, 0), 0, "a clock that went back is no panic");
 }
 
 #[test]
@@ -130,9 +116,9 @@ fn what_stands_behind_a_fee_cap_below_the_base_fee_is_not_ready_either() {
     let wallet = Wallet::new(1);
     add(&mut pool, &wallet.send(0, 9)).unwrap();
     add(&mut pool, &wallet.send(1, 1_000)).unwrap();
-    let seen = |pool: &Pool| (pool.older_than(0, 0, 10).len(), pool.waiting_longest(10_000).len());
-    assert_eq!(seen(&pool), (2, 2));
+    let seen = |pool: &Pool| pool.to_offer(10, 0, 0).len();
+    assert_eq!(seen(&pool), 2);
     commit_before(&mut pool, next_block(10), []);
-    assert_eq!(seen(&pool), (0, 0));
+    assert_eq!(seen(&pool), 0);
     assert_eq!(pool.expire(1_000).len(), 2);
 }

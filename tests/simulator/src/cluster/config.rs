@@ -37,7 +37,7 @@ pub struct ClusterConfig {
     /// When an empty block is due; `None`: never.
     pub empty_block_interval: Option<Duration>,
     /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
-    pub gossip: bool,
+    pub publishes: bool,
     /// The size of a transaction, bytes; what is above a proposal's share of raw bytes must be fetched.
     pub transaction_bytes: usize,
     /// Whether to write down what happens.
@@ -61,7 +61,7 @@ impl ClusterConfig {
             unreliable: Vec::new(),
             clocks_off_s: Vec::new(),
             empty_block_interval: None,
-            gossip: true,
+            publishes: true,
             transaction_bytes: 16,
             trace: false,
         }

@@ -73,7 +73,7 @@ impl Cluster {
             lives: vec![0; processes],
             trace: config.trace.then(Vec::new),
             disputed: false,
-            gossip: config.gossip,
+            publishes: config.publishes,
             real_bytes: config.keys == Keys::Real,
             collusion: config.seed,
             ids,

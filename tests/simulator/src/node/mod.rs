@@ -219,7 +219,7 @@ impl Node {
         if process.pool.add(raw.clone()) {
             world.note(self.index, || "takes a transaction from a client".to_owned());
             self.tell_work();
-            if world.gossip {
+            if world.publishes {
                 world.send_to_all(self.index, &Packet::Transactions(Arc::new(vec![raw])));
             }
             self.drive(world);

@@ -81,7 +81,7 @@ fn wiped_node_syncs_abstains_and_votes_again() {
 fn lone_transaction_gets_into_a_block_with_four_and_with_three_alive() {
     for client in 0..3 {
         for dead in [None, Some(3)] {
-            let mut cluster = Cluster::new(ClusterConfig { gossip: false, ..ClusterConfig::fair(13, 4) });
+            let mut cluster = Cluster::new(ClusterConfig { publishes: false, ..ClusterConfig::fair(13, 4) });
             cluster.start_all();
             assert!(heads_reach(&mut cluster, 1, SECOND));
             if let Some(dead) = dead {
@@ -210,7 +210,7 @@ fn flood_and_liar_high_view_move_nobody() {
 #[test]
 fn a_view_entered_by_a_proposal_is_left_after_a_blackout() {
     let pace = Pace { execution: (Duration::from_millis(100), Duration::from_millis(100)), ..Pace::FAIR };
-    let mut cluster = Cluster::new(ClusterConfig { pace, gossip: false, ..ClusterConfig::fair(21, 4) });
+    let mut cluster = Cluster::new(ClusterConfig { pace, publishes: false, ..ClusterConfig::fair(21, 4) });
     cluster.start_all();
     assert!(heads_reach(&mut cluster, 1, SECOND));
     cluster.run_for(SECOND);
