@@ -146,9 +146,10 @@ impl Replica {
             if height < self.now.height {
                 self.help(from, height);
             }
-        }
-        if height > self.now.height {
-            self.ask_to_sync(height, from);
+            // Whoever only passes it on may have nothing of it, and nobody can be held to another's boast.
+            if height > self.now.height {
+                self.ask_to_sync(height, from);
+            }
         }
         let newer =
             self.liveness.statuses.get(&signer).is_none_or(|known| known.statement.clock_ms < clock_ms);

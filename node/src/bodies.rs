@@ -13,6 +13,7 @@ use quorate_types::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    asking::ask_in_turn,
     chain::{Candidates, ChainHandle, Command},
     clock,
     driver::{Current, Event},
@@ -113,17 +114,20 @@ impl Bodies {
     }
 
     async fn fetch_block(&self, block_hash: B256, peers: &[NodeId]) -> Result<Arc<Block>, Verdict> {
-        for peer in self.ask_order(peers) {
-            match self.network.request(peer, &Request::BlockByHash(block_hash)).await {
-                // The hash is the header's alone: what came with it must be its own.
-                Ok(Response::Block(Some(block))) if block.hash() == block_hash && block.is_body_bound() => {
-                    return Ok(block);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%peer, %error, "no answer to a request for a block"),
+        let request = Request::BlockByHash(block_hash);
+        let mut found = None;
+        let take = |answer| {
+            // The hash is the header's alone: what came with it must be its own.
+            if let Ok(Response::Block(Some(block))) = answer
+                && block.hash() == block_hash
+                && block.is_body_bound()
+            {
+                found = Some(block);
             }
-        }
-        Err(Verdict::Unavailable)
+            found.is_some()
+        };
+        ask_in_turn(self.ask_order(peers), |peer| self.network.request(peer, &request), take).await;
+        found.ok_or(Verdict::Unavailable)
     }
 
     /// The body of a proposal: what travelled with it, what the pool has, and the rest from those who have it.
@@ -131,11 +135,10 @@ impl Bodies {
         let hashes = &proposal.transaction_hashes;
         let mut raw: Vec<Option<Bytes>> = vec![None; hashes.len()];
         for (index, bytes) in &proposal.prefilled {
-            let slot =
-                usize::try_from(*index).ok().and_then(|index| Some((raw.get_mut(index)?, hashes[index])));
-            match slot {
-                Some((slot, hash)) if keccak256(bytes) == hash => *slot = Some(bytes.clone()),
-                _ => return Err(Verdict::Mismatched),
+            let slot = usize::try_from(*index).ok().filter(|at| hashes.get(*at) == Some(&keccak256(bytes)));
+            // Nobody has signed these: what was altered on the way is as good as absent, and fetched.
+            if let Some(slot) = slot {
+                raw[slot] = Some(bytes.clone());
             }
         }
         let known: Vec<Transaction> = {
@@ -157,22 +160,22 @@ impl Bodies {
 
     async fn fetch_missing(&self, proposal: &Proposal, raw: &mut [Option<Bytes>]) -> Result<(), Verdict> {
         let hashes = &proposal.transaction_hashes;
-        for peer in self.ask_order(&[proposal.propose.signer]) {
-            let missing: Vec<B256> =
-                hashes.iter().zip(&*raw).filter(|(_, raw)| raw.is_none()).map(|(hash, _)| *hash).collect();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            match self.network.request(peer, &Request::Transactions(missing)).await {
-                Ok(Response::Transactions(found)) => {
-                    let mut by_hash = found.into_iter().map(|raw| (keccak256(&raw), raw)).collect();
-                    fill(raw, hashes, &mut by_hash);
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%peer, %error, "no answer to a request for transactions"),
-            }
+        let missing: Vec<B256> =
+            hashes.iter().zip(&*raw).filter(|(_, raw)| raw.is_none()).map(|(hash, _)| *hash).collect();
+        if missing.is_empty() {
+            return Ok(());
         }
-        if raw.iter().all(Option::is_some) { Ok(()) } else { Err(Verdict::Unavailable) }
+        let request = Request::Transactions(missing);
+        let take = |answer| {
+            if let Ok(Response::Transactions(found)) = answer {
+                let mut by_hash = found.into_iter().map(|raw| (keccak256(&raw), raw)).collect();
+                fill(raw, hashes, &mut by_hash);
+            }
+            raw.iter().all(Option::is_some)
+        };
+        let order = self.ask_order(&[proposal.propose.signer]);
+        let complete = ask_in_turn(order, |peer| self.network.request(peer, &request), take).await;
+        if complete { Ok(()) } else { Err(Verdict::Unavailable) }
     }
 
     /// First those who must have it, then everyone else, each [`ROUNDS`] times.

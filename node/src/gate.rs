@@ -32,6 +32,8 @@ const SEEN_FOR: Duration = Duration::from_millis(200);
 /// Frames whose signatures are being checked. Beyond it the gate waits, and the senders' sockets with it.
 const MAX_IN_CHECK: usize = 512;
 
+/// A status takes less: what is larger is not looked into.
+const MAX_STATUS_BYTES: usize = 512;
 /// What neighbours say without proof, by being at another height, is passed on this often for each at most: the replica
 /// helps and asks once a tick anyway.
 const HINT_INTERVAL: Duration = Duration::from_millis(200);
@@ -88,11 +90,9 @@ impl Gate {
     /// Takes a frame from a neighbour; returns once there is room for the next. The frame keeps its place in its sender's
     /// share until it is checked and taken, so nobody gets more of the checking than that.
     pub(crate) async fn pass(&self, from: NodeId, frame: bytes::Bytes, place: Place) {
-        let id = frame_id(&frame);
-        if self.recent.get(&id).is_some_and(|seen| seen.elapsed() < SEEN_FOR) {
+        if self.is_repeated(from, &frame) {
             return self.conduct.count(from, Outcome::Duplicate, frame.len());
         }
-        self.recent.insert(id, Instant::now());
         let Ok(permit) = self.in_check.clone().acquire_owned().await else { return };
         let gate = self.clone();
         rayon::spawn(move || {
@@ -102,6 +102,21 @@ impl Gate {
             }
             drop((permit, place));
         });
+    }
+
+    /// Whether these bytes came a moment ago. A status that others passed on for its signer counts again when it comes from
+    /// there: who lost its vote log believes heads that it is told in person alone (R21), and a way round may be faster.
+    fn is_repeated(&self, from: NodeId, frame: &bytes::Bytes) -> bool {
+        let id = frame_id(frame);
+        if self.recent.get(&id).is_none_or(|seen| seen.elapsed() >= SEEN_FOR) {
+            self.recent.insert(id, Instant::now());
+            return false;
+        }
+        let told_in_person = || {
+            frame.len() <= MAX_STATUS_BYTES
+                && matches!(decode_message(frame.clone()), Ok(Message::Status(status)) if status.signer == from)
+        };
+        !told_in_person()
     }
 
     /// The height that was told last begins. What came early for it is judged as if it came now, each neighbour's by

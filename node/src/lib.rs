@@ -14,6 +14,7 @@
 //!
 //! Data goes to stdout, progress and errors to stderr; every command ends with a code of [`exit::Exit`].
 
+mod asking;
 mod bodies;
 mod chain;
 pub mod cli;

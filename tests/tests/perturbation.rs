@@ -69,6 +69,7 @@ stories! {
     ring_of_four,
     rolling_restart,
     star_of_four,
+    wiped_behind_a_slow_link,
     wiped_node,
 }
 

@@ -180,6 +180,19 @@ async fn flood_of_recorded_statuses_is_late() {
     assert!(is_message_from(rig.tell(9, &status(1, 101)), 9), "a newer one is news from anyone");
 }
 
+/// R21: given a status that a third node passes on faster than the link to its signer is, then it counts once more when it
+/// comes from there, and what anyone else repeats does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_told_in_person_counts_however_late() {
+    let rig = Rig::new().await;
+    let (status, vote) = (status(1, 100), vote(1, 1));
+    let is_repeated = |from, message| rig.gate.is_repeated(key(from).id(), &encode_message(message));
+    assert!(!is_repeated(2, &status) && is_message_from(rig.tell(2, &status), 2));
+    assert!(!is_repeated(1, &status) && is_message_from(rig.tell(1, &status), 1));
+    assert!(is_repeated(3, &status));
+    assert!(!is_repeated(2, &vote) && is_repeated(1, &vote), "a vote counts whoever brings it");
+}
+
 /// The others have to hear of a validator whose clock was set back, or it gets no help to come back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validator_whose_clock_was_set_back_is_still_heard() {

@@ -7,6 +7,8 @@ mod endurance;
 mod faults;
 mod flood;
 mod power_cut;
+mod sharing;
+mod stranger;
 mod transactions;
 mod validators;
 mod watching;

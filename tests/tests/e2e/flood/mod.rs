@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flooder::{Flooder, flood};
+use flooder::flood;
 use quorate_p2p::NetworkHandle;
 use quorate_tests::{
     cluster::{Cluster, wait_until},
@@ -22,7 +22,7 @@ use quorate_tests::{
 use quorate_types::NodeId;
 use tokio::{net::TcpSocket, task::JoinSet};
 
-use crate::bad_input::get;
+use crate::{bad_input::get, stranger::Stranger};
 
 const VALIDATORS: [usize; 4] = [0, 1, 2, 3];
 /// Those that remain when the last one floods: a quorum, and no more.
@@ -60,8 +60,8 @@ impl Story {
         Self { cluster, honest, load, before }
     }
 
-    async fn flooder(&self, node: usize) -> Flooder {
-        Flooder::instead_of(&self.cluster, node, self.honest).await
+    async fn flooder(&self, node: usize) -> Stranger {
+        Stranger::instead_of(&self.cluster, node, self.honest).await
     }
 
     /// Whether each victim's log says this of the peer, by its name.
@@ -174,7 +174,7 @@ async fn flood_of_largest_frames_is_bounded_in_memory() {
     let story = Story::without(OBSERVER, &VALIDATORS).await;
     let flooder = story.flooder(OBSERVER).await;
     let network = flooder.connect().await;
-    let (mut largest, mut number) = (Flooder::largest(), 0);
+    let (mut largest, mut number) = (Stranger::largest(), 0);
     wait_until("everyone parts with it", async || {
         network.broadcast(&largest(number).into(), None);
         number += 1;
@@ -205,7 +205,7 @@ async fn flood_of_a_validator_harms_nobody_and_is_named() {
     story.load.goes_on().await;
     flood(&network, flooder.far_height(), async || story.logged("floods this node", "node3")).await;
     story.load.goes_on().await;
-    let (mut largest, mut number) = (Flooder::largest(), 0);
+    let (mut largest, mut number) = (Stranger::largest(), 0);
     wait_until("everyone parts with it", async || {
         network.broadcast(&largest(number).into(), None);
         number += 1;
@@ -251,7 +251,7 @@ async fn flood_of_handshakes_harms_nobody_and_is_named() {
 }
 
 /// For the height in flight, which moves on under load: few, so that they are there before it is decided.
-async fn send_far_views(network: &NetworkHandle, flooder: &Flooder, cluster: &Cluster, number: &mut u64) {
+async fn send_far_views(network: &NetworkHandle, flooder: &Stranger, cluster: &Cluster, number: &mut u64) {
     let in_flight = cluster.height(0).await.expect("it answers") + 1;
     let mut frame = flooder.far_view(in_flight);
     for _ in 0..32 {
@@ -297,7 +297,7 @@ enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::FarHeights, Self::FarViews, Self::LargestFrames, Self::Handshakes];
 
-    async fn run(self, cluster: &Cluster, flooder: &Flooder, stop: &AtomicBool) {
+    async fn run(self, cluster: &Cluster, flooder: &Stranger, stop: &AtomicBool) {
         let done = async || {
             tokio::task::yield_now().await;
             stop.load(Ordering::Relaxed)
@@ -319,7 +319,7 @@ impl Kind {
                     send_far_views(&network, flooder, cluster, &mut number).await;
                 }
             }
-            _ => flood(&network, Flooder::largest(), done).await,
+            _ => flood(&network, Stranger::largest(), done).await,
         }
         network.shutdown().await;
     }
@@ -338,7 +338,7 @@ async fn flood_throughput() {
         throughput(&cluster, &mut wallets).await;
         let undisturbed = throughput(&cluster, &mut wallets).await;
         let stop = Arc::new(AtomicBool::new(false));
-        let flooder = Flooder::instead_of(&cluster, OBSERVER, &VALIDATORS).await;
+        let flooder = Stranger::instead_of(&cluster, OBSERVER, &VALIDATORS).await;
         let flood = aside({
             let (cluster, stop) = (cluster.clone(), stop.clone());
             async move || kind.run(&cluster, &flooder, &stop).await
