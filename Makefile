@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench bench-alive soak testnet testnet-down test power-cuts observer-memory fuzz check fmt
+.PHONY: help system build bench bench-alive soak testnet testnet-down test power-cuts flood observer-memory fuzz check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,9 @@ test: system ## Runs all tests
 
 power-cuts: build ## Lets the power go at 200 random instants under a running network
 	cargo test $(BUILD) --test e2e -- --ignored --nocapture 200_random_instants
+
+flood: build ## Measures what one flooding peer costs
+	cargo test $(BUILD) --test e2e -- --ignored --nocapture flood_throughput
 
 observer-memory: build ## Watches the memory of an observer over 100,000 blocks
 	cargo test $(BUILD) --test e2e -- --ignored --nocapture 100_000_blocks

@@ -50,3 +50,36 @@ impl ClockSkew {
         (median.0.abs() > MAX_SKEW_MS).then_some(median.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_types::Validator;
+
+    use super::*;
+
+    fn set(ids: std::ops::RangeInclusive<u8>) -> ValidatorSet {
+        let keys = ids.map(|id| quorate_types::NodeKey::from_seed([id; 32]).id());
+        ValidatorSet::new(keys.map(|id| Validator::new(id, 1))).expect("a set")
+    }
+
+    /// faults.md, clock-skew: given a clock that is half a minute behind those of a majority, then it is named with the
+    /// distance; one liar's clock moves nobody, nor does what it said before, nor who votes no more.
+    #[test]
+    fn clock_skew_is_the_distance_to_most_of_the_others() {
+        let (four, mut skew) = (set(1..=4), ClockSkew::default());
+        let ids: Vec<_> = four.members().iter().map(|it| it.key).collect();
+        assert_eq!(skew.excess_ms(&four), None, "nobody was heard");
+        let now = now_ms();
+        skew.observe(ids[0], u64::MAX);
+        skew.observe(ids[1], now);
+        skew.observe(ids[2], now + 1_000);
+        assert_eq!(skew.excess_ms(&four), None, "one liar");
+        for id in &ids[1..3] {
+            skew.observe(*id, now + 30_000);
+            skew.observe(*id, now);
+        }
+        let excess = skew.excess_ms(&four).expect("most are far ahead");
+        assert!((25_000..=30_000).contains(&excess), "{excess}");
+        assert_eq!(skew.excess_ms(&set(5..=8)), None);
+    }
+}
