@@ -9,8 +9,8 @@ use std::{
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
 use crate::{
-    Effect, Fact, LastHeard, MessageKind, Replica, Timer, ViewChangeReason, mutant::Mutant, replica::Signing,
-    undecided::BlockState,
+    Effect, Fact, LastHeard, MessageKind, Phase, Replica, Timer, ViewChangeReason, mutant::Mutant,
+    replica::Signing, undecided::BlockState,
 };
 
 /// The beat of everything that follows.
@@ -127,7 +127,7 @@ impl Replica {
             height: self.now.height,
             view: self.now.view,
             head_hash: self.now.parent_hash,
-            in_view_change: self.now.abandoned_below > View::ZERO && !self.now.timer.armed,
+            in_view_change: self.phase() == Phase::ViewChange,
         });
     }
 

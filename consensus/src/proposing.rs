@@ -30,7 +30,6 @@ impl Replica {
         let view = self.now.view;
         let due = self.is_leader(view)
             && self.may_sign()
-            && view >= self.now.abandoned_below
             && self.now.decided.is_none()
             && !self.now.own.proposed.contains_key(&view)
             && self.now.building.is_none_or(|plan| plan.view != view);
@@ -98,7 +97,6 @@ impl Replica {
         };
         self.now.building = None;
         let still_mine = plan.view == self.now.view
-            && plan.view >= self.now.abandoned_below
             && plan.parent_hash == self.now.parent_hash
             && self.may_sign()
             && self.now.decided.is_none();

@@ -41,9 +41,7 @@ impl Replica {
     pub(crate) fn restore(&mut self, record: OwnRecord) {
         // Where it was comes first: counting an own wish at view 0 would look like a reason to jump, and to sign
         // it again; and a timer set for view 0 would be taken for that of the view it returns to.
-        self.now.abandoned_below = record.messages.iter().filter_map(wished_view).max().unwrap_or(View::ZERO);
-        let voted = record.messages.iter().filter_map(voted_view).max();
-        self.now.view = self.now.abandoned_below.max(voted.unwrap_or(View::ZERO));
+        self.now.view = record.messages.iter().filter_map(view_of).max().unwrap_or(View::ZERO);
         let prepared = record.prepared.filter(|_| !self.config.breaks(Mutant::ForgetsLock));
         if let Some((certificate, block)) = prepared {
             let block_hash = certificate.block_hash();
@@ -130,21 +128,12 @@ impl Replica {
     }
 }
 
-fn wished_view(message: &Message) -> Option<View> {
-    match message {
-        Message::ViewChange(change) => Some(change.signed.statement.view),
-        Message::Proposal(_)
-        | Message::Vote(_)
-        | Message::Reject(_)
-        | Message::Status(_)
-        | Message::Decided(_) => None,
-    }
-}
-
-fn voted_view(message: &Message) -> Option<View> {
+/// The view that its signer was in: a wish is signed on leaving those below.
+fn view_of(message: &Message) -> Option<View> {
     match message {
         Message::Proposal(proposal) => Some(proposal.propose.statement.view),
         Message::Vote(vote) => Some(vote.statement.view),
-        Message::ViewChange(_) | Message::Reject(_) | Message::Status(_) | Message::Decided(_) => None,
+        Message::ViewChange(change) => Some(change.signed.statement.view),
+        Message::Reject(_) | Message::Status(_) | Message::Decided(_) => None,
     }
 }

@@ -208,7 +208,7 @@ impl Replica {
             Phase::Commit
         } else if now.proposals.contains_key(&now.view) {
             Phase::Prevote
-        } else if now.view < now.abandoned_below || (now.view > View::ZERO && !now.timer.armed) {
+        } else if now.view > View::ZERO && !now.timer.armed {
             Phase::ViewChange
         } else if now.timer.armed {
             Phase::Propose

@@ -64,9 +64,8 @@ pub(crate) struct Undecided {
     pub(crate) height: Height,
     pub(crate) validators: Arc<ValidatorSet>,
     pub(crate) parent_hash: B256,
+    /// It never goes down, so there is no vote below an own wish (R12).
     pub(crate) view: View,
-    /// Own ViewChange was sent for this view: no vote in a lower one (R12).
-    pub(crate) abandoned_below: View,
     pub(crate) timer: ViewTimer,
     pub(crate) interval_passed: bool,
     pub(crate) empty_block_due: bool,
@@ -96,7 +95,6 @@ impl Undecided {
             validators,
             parent_hash,
             view: View::ZERO,
-            abandoned_below: View::ZERO,
             timer: ViewTimer::default(),
             interval_passed: false,
             empty_block_due: false,

@@ -16,7 +16,9 @@ impl Replica {
         self.arm_view_timer();
     }
 
+    /// The only way from one view to another: upwards (R12).
     fn leave_view(&mut self, view: View, reason: ViewChangeReason) {
+        debug_assert!(view > self.now.view, "the view never goes down");
         self.note(Fact::ViewChanged { to: view, reason });
         self.emit(Effect::CancelTimer(Timer::View(self.now.height, self.now.view)));
         self.now.view = view;
@@ -82,7 +84,6 @@ impl Replica {
             return;
         }
         self.leave_view(view, reason);
-        self.now.abandoned_below = view;
         let prepared = self.now.lock().filter(|_| !self.config.breaks(Mutant::WishesWithoutLock));
         let certificate = self
             .now
@@ -142,7 +143,7 @@ impl Replica {
     /// moves nobody (faults.md, liar-high-view).
     fn jump(&mut self) {
         let wished = self.now.view_changes.values().map(|change| change.signed.statement.view);
-        let above = wished.filter(|view| *view > self.now.view.max(self.now.abandoned_below));
+        let above = wished.filter(|view| *view > self.now.view);
         let mut honest = self.now.validators.honest();
         if self.config.breaks(Mutant::JumpsToHighest) {
             honest = 1;

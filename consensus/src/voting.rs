@@ -30,7 +30,7 @@ impl Replica {
         if self.now.proposals.contains_key(&propose.view) || refused {
             return false;
         }
-        if propose.view < self.now.view || propose.view < self.now.abandoned_below {
+        if propose.view < self.now.view {
             return false;
         }
         if proposal.header.parent_hash != self.now.parent_hash {
@@ -82,7 +82,6 @@ impl Replica {
         let Some(proposal) = self.now.proposals.get(&view) else { return };
         let block_hash = proposal.propose.statement.block_hash;
         let due = self.may_sign()
-            && view >= self.now.abandoned_below
             && self.now.decided.is_none()
             && !self.has_prevoted(view, block_hash)
             && (self.now.valid(&block_hash).is_some() || self.config.breaks(Mutant::PrevotesUnexecuted));
@@ -134,14 +133,13 @@ impl Replica {
 
     /// The lock (R6): a quorum of prevotes in this or a later view, with the body at hand and executed.
     pub(crate) fn try_prepare(&mut self) {
-        let view = self.now.view.max(self.now.abandoned_below);
         // Locks that came before their block did are taken once it is there.
         let wished = self.now.view_changes.values().filter_map(|it| it.certificate.as_ref());
         let offered = self.now.proposals.values().filter_map(|it| lock_behind(it));
         let ripe = wished.chain(offered).filter(|it| self.now.valid(&it.block_hash()).is_some());
         let highest = ripe.max_by_key(|it| it.view()).cloned();
         self.learn_lock(highest);
-        for certificate in self.prevoted_from(view) {
+        for certificate in self.prevoted_from(self.now.view) {
             self.learn_lock(Some(certificate));
         }
     }
@@ -209,8 +207,7 @@ impl Replica {
         let Some((certificate, _)) = &self.now.prepared else { return };
         let (view, block_hash) = (certificate.view(), certificate.block_hash());
         let due = self.may_sign()
-            && ((view == self.now.view && view >= self.now.abandoned_below)
-                || self.config.breaks(Mutant::VotesBelowWish))
+            && (view == self.now.view || self.config.breaks(Mutant::VotesBelowWish))
             && self.now.decided.is_none()
             && !self.now.own.committed.contains_key(&view)
             && self.now.valid(&block_hash).is_some()
