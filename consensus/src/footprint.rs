@@ -9,8 +9,8 @@ use crate::Replica;
 pub struct Footprint {
     /// Proposals of the last views.
     pub proposals: usize,
-    /// Offers that came to nothing.
-    pub set_aside: usize,
+    /// Refused offers of the last views.
+    pub refused: usize,
     /// Blocks of the height in flight, checked or being checked.
     pub blocks: usize,
     /// Votes of both phases.
@@ -38,7 +38,7 @@ impl Replica {
         let (now, own) = (&self.now, &self.now.own);
         Footprint {
             proposals: now.proposals.len(),
-            set_aside: now.set_aside.len(),
+            refused: now.refused.len(),
             blocks: now.blocks.len(),
             votes: now.votes.len(),
             view_changes: now.view_changes.len(),

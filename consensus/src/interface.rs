@@ -136,8 +136,9 @@ pub enum Effect {
     /// Make a block on the head; answer with [`Input::Built`].
     Build(BuildPlan),
     /// Get the body, execute, compare the roots; answer with [`Input::Checked`]. A second check of a block, with
-    /// its body, may come before the first has an answer: it supersedes that one. A body from outside counts only
-    /// when its transactions are the header's; what is not is [`Verdict::Mismatched`], never invalid.
+    /// its body, may come before the first has an answer: it supersedes that one. A raw transaction that travelled with a
+    /// proposal counts only where its hash is listed, and a body from outside only when its transactions are the header's: the rest
+    /// is fetched as if it had not come.
     Check {
         /// The block.
         block_hash: B256,
@@ -206,8 +207,12 @@ pub enum Verdict {
         /// What this node computed, when that differs.
         roots: Option<Roots>,
     },
-    /// The transactions that were offered are not the header's; the block itself may be sound.
-    Mismatched,
+    /// All transactions of the list that was offered are at hand, and they are not the header's: its leader signed a
+    /// contradiction. The block itself may be sound, under another list.
+    Mismatched {
+        /// The hash of the list, as it was signed.
+        body_hash: B256,
+    },
     /// Nobody gave the body in time; it may be asked for again.
     Unavailable,
 }

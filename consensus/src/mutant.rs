@@ -28,6 +28,12 @@ pub enum Mutant {
     NeverWaitsForTime,
     /// Wants later timestamps than the parent's (R5).
     StrictTimestamps,
+    /// Refuses an offer each time that it comes (R5).
+    RefusesAgain,
+    /// Keeps an offer whose list contradicts its header (R5).
+    KeepsMismatched,
+    /// Takes a raw transaction that travels with an offer for the one that is listed (R5).
+    TakesSpoilt,
     /// Takes a lower lock for a higher one (R6).
     LowersLock,
     /// Takes a lock whose block it does not have (R6).
@@ -102,8 +108,6 @@ pub enum Mutant {
     ResumesUnsynced,
     /// Believes heads that others pass on (R21).
     BelievesRelayedHeads,
-    /// Refuses an offer each time that it comes (R22).
-    RefusesAgain,
     /// Says nothing when a quorum decides what it refused (R22).
     HidesDivergence,
     /// Raises no alarm over others' refusals (R22).

@@ -30,18 +30,22 @@ impl Replica {
 
     /// Refuses an offer that can never be voted for, once.
     pub(crate) fn refuse(&mut self, propose: Signed<Propose>, reason: RejectReason) {
-        self.now.set_aside(propose, true);
+        self.now.note_refused(propose);
         self.reject(propose.statement.view, propose.statement.block_hash, reason, None);
     }
 
-    /// What was offered for a block is not what its header says; the block itself may be sound, and be offered rightly.
-    pub(crate) fn on_mismatched(&mut self, block_hash: B256) {
+    /// The list with `body_hash` is not the header's, as its leader signed both (R5). The block itself may be sound: who offered it
+    /// with another list has that one looked at.
+    pub(crate) fn on_mismatched(&mut self, block_hash: B256, body_hash: B256) {
         self.now.blocks.remove(&block_hash);
-        let offers = self.now.proposals.values().map(|it| it.propose);
-        let spoilt: Vec<_> = offers.filter(|it| it.statement.block_hash == block_hash).collect();
-        for propose in spoilt {
-            self.now.proposals.remove(&propose.statement.view);
-            self.now.set_aside(propose, false);
+        let offers = self.now.proposals.values().filter(|it| it.propose.statement.block_hash == block_hash);
+        for offer in offers.cloned().collect::<Vec<_>>() {
+            if offer.propose.statement.body_hash != body_hash {
+                self.check_proposal(offer);
+            } else if !self.config.breaks(Mutant::KeepsMismatched) {
+                self.now.proposals.remove(&offer.propose.statement.view);
+                self.refuse(offer.propose, RejectReason::Transaction);
+            }
         }
     }
 

@@ -262,7 +262,7 @@ impl Replica {
                 // Asked for again with the next resend.
                 self.now.blocks.remove(&block_hash);
             }
-            Verdict::Mismatched => self.on_mismatched(block_hash),
+            Verdict::Mismatched { body_hash } => self.on_mismatched(block_hash, body_hash),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{BuildPlan, Candidate, MessageKind, votes::VoteBook};
 /// Blocks that may be known for one height. Honest leaders of successive views offer few different
 /// ones; a lying leader one for each view.
 const MAX_CANDIDATES: usize = 16;
-/// Proposals kept, and offers set aside: those of the last views.
+/// Proposals kept, and refused offers remembered: those of the last views.
 const MAX_PROPOSALS: usize = 4;
 
 /// What is known about a block of this height.
@@ -50,14 +50,6 @@ pub(crate) struct ViewTimer {
     pub(crate) held_back: u32,
 }
 
-/// The first offer of a view that came to nothing.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SetAside {
-    pub(crate) propose: Signed<Propose>,
-    /// Whether that is for good. Otherwise what travelled with it did not fit, which whoever passed it on may have spoilt.
-    pub(crate) refused: bool,
-}
-
 /// The state of one height.
 #[derive(Debug)]
 pub(crate) struct Undecided {
@@ -72,7 +64,8 @@ pub(crate) struct Undecided {
     /// The plan that the driver works on, or could not carry out: once for a view is enough.
     pub(crate) building: Option<BuildPlan>,
     pub(crate) proposals: BTreeMap<View, Arc<Proposal>>,
-    pub(crate) set_aside: BTreeMap<View, SetAside>,
+    /// The first offers of their views, refused for good: what is known is not looked at again.
+    pub(crate) refused: BTreeMap<View, Signed<Propose>>,
     pub(crate) blocks: BTreeMap<B256, BlockState>,
     pub(crate) votes: VoteBook,
     pub(crate) view_changes: BTreeMap<NodeId, SignedViewChange>,
@@ -100,7 +93,7 @@ impl Undecided {
             empty_block_due: false,
             building: None,
             proposals: BTreeMap::new(),
-            set_aside: BTreeMap::new(),
+            refused: BTreeMap::new(),
             blocks: BTreeMap::new(),
             votes: VoteBook::default(),
             view_changes: BTreeMap::new(),
@@ -157,18 +150,18 @@ impl Undecided {
         }
     }
 
-    /// Remembers an offer that came to nothing, so that it costs nothing when it is made again.
-    pub(crate) fn set_aside(&mut self, propose: Signed<Propose>, refused: bool) {
-        self.set_aside.insert(propose.statement.view, SetAside { propose, refused });
-        while self.set_aside.len() > MAX_PROPOSALS {
-            self.set_aside.pop_first();
+    /// Remembers an offer that was refused, so that it costs nothing when it is made again.
+    pub(crate) fn note_refused(&mut self, propose: Signed<Propose>) {
+        self.refused.insert(propose.statement.view, propose);
+        while self.refused.len() > MAX_PROPOSALS {
+            self.refused.pop_first();
         }
     }
 
     /// The first that the leader of `view` signed (R24).
     pub(crate) fn first_offer(&self, view: View) -> Option<Signed<Propose>> {
-        let aside = || self.set_aside.get(&view).map(|it| it.propose);
-        self.proposals.get(&view).map(|it| it.propose).or_else(aside)
+        let kept = self.proposals.get(&view).map(|it| it.propose);
+        kept.or_else(|| self.refused.get(&view).copied())
     }
 
     /// The weight of the validators whose latest wish is for `view` or higher.

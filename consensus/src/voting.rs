@@ -25,8 +25,8 @@ impl Replica {
             }
             return false;
         }
-        let aside = self.now.set_aside.get(&propose.view).copied();
-        let refused = aside.is_some_and(|it| it.refused) && !self.config.breaks(Mutant::RefusesAgain);
+        let refused =
+            self.now.refused.contains_key(&propose.view) && !self.config.breaks(Mutant::RefusesAgain);
         if self.now.proposals.contains_key(&propose.view) || refused {
             return false;
         }
@@ -52,8 +52,7 @@ impl Replica {
         self.check_proposal(proposal.clone());
         self.learn_lock(lock_behind(&proposal).cloned());
         self.arm_view_timer();
-        // One that was set aside counts as new no more: it would go round among nodes that set it aside in turn.
-        aside.is_none()
+        true
     }
 
     /// Has the block of a proposal checked. One that was prepared before is proposed again however old it is

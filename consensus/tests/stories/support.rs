@@ -75,14 +75,26 @@ impl Net {
     }
 
     pub fn proposal(&self, view: u64, block: &Block, justification: Option<Justification>) -> Proposal {
+        self.proposal_with(view, block, block.transaction_hashes(), justification)
+    }
+
+    /// With a list of transactions that need not be the header's.
+    pub fn proposal_with(
+        &self,
+        view: u64,
+        block: &Block,
+        transaction_hashes: Vec<B256>,
+        justification: Option<Justification>,
+    ) -> Proposal {
         let (height, view) = (block.height(), View(view));
         let leader = self.set.leader(height, view).key;
         let who = self.keys.iter().position(|key| key.id() == leader).expect("the leader is a member");
-        let propose = Propose { height, view, block_hash: block.hash(), body_hash: block.body_hash() };
+        let body_hash = Proposal::body_hash(&transaction_hashes);
+        let propose = Propose { height, view, block_hash: block.hash(), body_hash };
         Proposal {
             propose: self.sign(who, propose),
             header: block.header().clone(),
-            transaction_hashes: block.transaction_hashes(),
+            transaction_hashes,
             prefilled: vec![],
             justification,
         }

@@ -1,5 +1,7 @@
 //! Prevotes, locks, commits, decisions.
 
+use std::sync::Arc;
+
 use quorate_consensus::{Alarm, BlockSource, Effect, Evidence, Head, Input, Timer, Verdict};
 use quorate_types::{B256, Height, Message, Phase, Roots, View, Vote};
 
@@ -143,28 +145,38 @@ pub fn a_bad_offer_is_refused_once() {
     assert!(has(&effects, |it| matches!(it, Effect::Report(Evidence::Proposals(..)))));
 }
 
-/// R19: what does not fit its header is looked at again, as whoever passed it on may have spoilt it; but it would go round
-/// in a ring for ever if it counted as new each time.
+/// R5: a leader that signs a header with the transactions of another is refused once. The block is not: the leader of another view
+/// offers it with its own list, before or after.
 #[test]
-pub fn a_spoilt_offer_does_not_go_round_for_ever() {
-    let mut node = Node::started();
-    let (block, other) = (node.net.block(0), node.net.block(1));
-    let relays = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Relay { .. }));
+pub fn a_list_that_contradicts_its_header_is_refused_once() {
+    let refuses = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Reject(_)));
     let checks = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Check { .. }));
-    let spoilt = |node: &mut Node| {
-        let effects = node.hears(node.net.proposed(0, &block, None));
-        let verdict = Verdict::Mismatched;
-        node.feed(Input::Checked { block_hash: block.hash(), verdict });
-        (checks(&effects), relays(&effects))
-    };
-    assert_eq!(spoilt(&mut node), (true, true));
-    assert_eq!(spoilt(&mut node), (true, false));
-    node.feed(Input::Timer(Timer::Resend(HEIGHT)));
-    assert_eq!(spoilt(&mut node), (true, true), "once in each resend interval");
-    let effects = node.hears(node.net.proposed(0, &other, None));
-    assert!(has(&effects, |it| matches!(it, Effect::Report(Evidence::Proposals(..)))), "the first one stays");
-    node.hears(node.net.proposed(0, &block, None));
-    assert_eq!(votes(&node.executes(&block)), [(Phase::Prevote, View(0), block.hash())], "unspoilt");
+    for both_wait in [false, true] {
+        let mut node = Node::started();
+        let block = node.net.block(0);
+        let lying = node.net.proposal_with(0, &block, vec![B256::repeat_byte(1)], None);
+        let body_hash = lying.propose.statement.body_hash;
+        let contradiction =
+            || Input::Checked { block_hash: block.hash(), verdict: Verdict::Mismatched { body_hash } };
+        let lying = Message::Proposal(Arc::new(lying));
+        let wishes = [1, 2, 3].map(|who| node.net.wish(who, 1, None));
+        let honest = node.net.proposed(1, &block, Some(node.net.justify(&wishes)));
+        assert!(checks(&node.hears(lying.clone())));
+        if both_wait {
+            assert!(!checks(&node.hears(honest)), "the same block is under way");
+            let effects = node.feed(contradiction());
+            assert!(refuses(&effects) && checks(&effects), "one list is refused, the other looked at");
+        } else {
+            assert!(refuses(&node.feed(contradiction())));
+            for _ in 0..3 {
+                node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+                let effects = node.hears(lying.clone());
+                assert!(!refuses(&effects) && !checks(&effects), "what is known is not assembled again");
+            }
+            assert!(checks(&node.hears(honest)));
+        }
+        assert_eq!(votes(&node.executes(&block)), [(Phase::Prevote, View(1), block.hash())]);
+    }
 }
 
 /// faults.md, reproposal-too-old: the time check refuses every proposal after an outage (FISCO #4123).

@@ -2,6 +2,7 @@
 //! send passes through its habits, and at each tick it may speak unasked. Each habit has a file of its own.
 
 mod amnesiac;
+mod contradictor;
 mod double_voter;
 mod equivocator;
 mod forged_certificate;
@@ -11,6 +12,7 @@ mod knowledge;
 mod rotten_bodies;
 mod silent;
 mod spammer;
+mod spoiler;
 mod stale_replayer;
 
 use std::sync::Arc;
@@ -45,13 +47,17 @@ pub enum Habit {
     ForgesJustifications,
     /// Shows locks and decisions that nobody voted for.
     ForgesCertificates,
+    /// Alters what is not signed in the offers that it passes on.
+    SpoilsOffers,
+    /// As a leader, signs a header with transactions that are not its own.
+    Contradicts,
     /// Floods: other heights and views, messages as large as they may be, bytes that are no message.
     Spams,
 }
 
 impl Habit {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Equivocates,
         Self::VotesTwice,
         Self::Mute,
@@ -62,6 +68,8 @@ impl Habit {
         Self::RottenBodies,
         Self::ForgesJustifications,
         Self::ForgesCertificates,
+        Self::SpoilsOffers,
+        Self::Contradicts,
         Self::Spams,
     ];
 
@@ -78,6 +86,8 @@ impl Habit {
             Self::RottenBodies => "liars that give rotten bodies",
             Self::ForgesJustifications => "liars that forge justifications",
             Self::ForgesCertificates => "liars that forge certificates",
+            Self::SpoilsOffers => "liars that spoil offers",
+            Self::Contradicts => "liars that contradict themselves",
             Self::Spams => "liars that spam",
         }
     }
@@ -189,6 +199,9 @@ impl Liar {
             Message::Proposal(proposal) if self.has(Habit::Equivocates) => {
                 self.other_proposal(proposal, signer, world)
             }
+            Message::Proposal(proposal) if self.has(Habit::Contradicts) => {
+                Some(contradictor::other_list(proposal, signer, world))
+            }
             Message::Vote(vote) if self.has(Habit::Equivocates) || self.has(Habit::VotesTwice) => {
                 self.other_vote(vote.statement, signer, world)
             }
@@ -230,6 +243,14 @@ impl Liar {
         self.knowledge.learn(message);
         if self.has(Habit::Replays) {
             self.memory.keep(message, world);
+        }
+    }
+
+    /// What it passes on instead of what others said.
+    pub(crate) fn pass_on(&self, message: Message, world: &mut World) -> Message {
+        match message {
+            Message::Proposal(proposal) if self.has(Habit::SpoilsOffers) => spoiler::spoilt(&proposal, world),
+            message => message,
         }
     }
 

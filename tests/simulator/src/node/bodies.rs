@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate_consensus::{BlockSource, BuildPlan, Candidate, Input, Mutant, Verdict};
-use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason};
+use quorate_types::{B256, Block, Bytes, Header, Height, Proposal, RejectReason, keccak256};
 
 use super::Node;
 use crate::{
@@ -46,13 +46,19 @@ impl Node {
             process.record.bind(block_hash);
         }
         let number = process.number();
+        let listed = match &source {
+            BlockSource::Proposal(it) => it.propose.statement.body_hash,
+            BlockSource::Block(it) => it.body_hash(),
+            BlockSource::Peers(_) => B256::ZERO,
+        };
+        let trusting = self.config.breaks(Mutant::TakesSpoilt);
         let everyone: Vec<usize> = world.others(self.index).collect();
         let known = process.bodies.get(&block_hash).cloned();
         let (content, sources) = match source {
             BlockSource::Block(block) => (Some(block), everyone),
             BlockSource::Proposal(proposal) => {
                 let leader = world.index_of(&proposal.propose.signer);
-                let content = known.or_else(|| assemble(&proposal, &process.pool));
+                let content = known.or_else(|| assemble(&proposal, &process.pool, trusting));
                 (content, leader.into_iter().filter(|it| *it != self.index).chain(everyone).collect())
             }
             BlockSource::Peers(ids) => {
@@ -64,7 +70,7 @@ impl Node {
         process.checks.insert(block_hash, check);
         match content {
             Some(block) if block.is_body_bound() => self.on_content(block_hash, block, world),
-            Some(_) => self.answer(block_hash, Verdict::Mismatched),
+            Some(_) => self.answer(block_hash, Verdict::Mismatched { body_hash: listed }),
             None => self.ask_for_body(block_hash, number, world),
         }
     }
@@ -223,11 +229,14 @@ impl Node {
     }
 }
 
-/// The block of a compact proposal, when all of it is at hand.
-fn assemble(proposal: &Proposal, pool: &crate::pool::Pool) -> Option<Arc<Block>> {
+/// The block of a compact proposal, when all of it is at hand. What travelled with it and is not what it lists is ignored,
+/// except by who is `trusting`.
+fn assemble(proposal: &Proposal, pool: &crate::pool::Pool, trusting: bool) -> Option<Arc<Block>> {
     let raw = |(index, hash): (usize, &B256)| {
-        let place = |it: &u32| usize::try_from(*it) == Ok(index);
-        let sent = proposal.prefilled.iter().find(|(it, _)| place(it)).map(|(_, raw)| raw);
+        let sound = |(place, raw): &&(u32, Bytes)| {
+            usize::try_from(*place) == Ok(index) && (trusting || keccak256(raw) == *hash)
+        };
+        let sent = proposal.prefilled.iter().find(sound).map(|(_, raw)| raw);
         sent.or_else(|| pool.get(hash)).cloned()
     };
     let transactions: Option<Vec<Bytes>> = proposal.transaction_hashes.iter().enumerate().map(raw).collect();

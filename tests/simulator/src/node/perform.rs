@@ -126,6 +126,10 @@ impl Node {
         if self.liar.as_ref().is_some_and(crate::liar::Liar::is_mute) {
             return;
         }
+        let message = match &self.liar {
+            Some(liar) => liar.pass_on(message, world),
+            None => message,
+        };
         let packet = World::consensus(message);
         for to in world.others(self.index).filter(|to| world.ids[*to] != from).collect::<Vec<_>>() {
             world.send(self.index, to, &packet);

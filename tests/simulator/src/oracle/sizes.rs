@@ -50,7 +50,7 @@ impl Sizes {
             ("bytes of early messages", self.early.1, MAX_EARLY_BYTES),
             ("views", usize::try_from(self.view.0).unwrap_or(usize::MAX), MAX_VIEW),
             ("proposals", replica.proposals, MAX_PROPOSALS),
-            ("offers set aside", replica.set_aside, MAX_PROPOSALS),
+            ("refused offers", replica.refused, MAX_PROPOSALS),
             ("blocks", replica.blocks, MAX_BLOCKS),
             ("votes", replica.votes, MAX_VOTES * nodes),
             ("wishes", replica.view_changes, nodes),
