@@ -27,9 +27,9 @@ impl Replica {
                 let candidate = candidate.clone();
                 self.decide(candidate, certificate);
             }
-            Some(BlockState::Checking { .. }) => {}
             Some(&BlockState::Invalid { reason, roots }) => self.diverge(certificate, reason, roots),
-            None => self.fetch_from_signers(&certificate),
+            // Also when it is under check: it may wait for the clock, which nobody asks about what is decided.
+            Some(BlockState::Checking { .. }) | None => self.fetch_from_signers(&certificate),
         }
     }
 

@@ -10,7 +10,7 @@ use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View}
 
 use crate::{
     Effect, Fact, LastHeard, MessageKind, Phase, Replica, Timer, ViewChangeReason, mutant::Mutant,
-    replica::Signing, undecided::BlockState,
+    replica::Signing,
 };
 
 /// The beat of everything that follows.
@@ -185,15 +185,11 @@ impl Replica {
         if self.work && self.now.view > View::ZERO {
             self.share_work();
         }
-        if let Some(certificate) = self.now.decided.clone() {
-            if !matches!(self.now.blocks.get(&certificate.block_hash()), Some(BlockState::Checking { .. })) {
-                self.fetch_from_signers(&certificate);
-            }
-            return;
+        // Asked for in vain the first time; what is decided is asked for in each step.
+        let proposal = self.now.proposals.get(&self.now.view).filter(|_| self.now.decided.is_none());
+        if let Some(proposal) = proposal.cloned() {
+            self.check_proposal(proposal);
         }
-        let Some(proposal) = self.now.proposals.get(&self.now.view).cloned() else { return };
-        // Asked for in vain the first time.
-        self.check_proposal(proposal);
     }
 
     /// Who has no vote, or not yet, proposes nothing and never gets as far as a view change (R14). It counts its own time:

@@ -24,6 +24,8 @@ pub enum Mutant {
     PrevotesUnexecuted,
     /// Measures the time of a block that is proposed again (R5).
     MeasuresReproposals,
+    /// A block waits for its time though a lock is behind it now (R5).
+    WaitsThoughLocked,
     /// Does not wait for a block's time (R5).
     NeverWaitsForTime,
     /// Wants later timestamps than the parent's (R5).

@@ -31,6 +31,7 @@ const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
     (Mutant::PrevotesAgain, "prevotes-again", "R4", Stories),
     (Mutant::PrevotesUnexecuted, "prevotes-unexecuted", "R5", Stories),
     (Mutant::MeasuresReproposals, "measures-reproposals", "R5", Stories),
+    (Mutant::WaitsThoughLocked, "waits-though-locked", "R5", Stories),
     (Mutant::NeverWaitsForTime, "never-waits-for-time", "R5", Simulator("clock-skew")),
     (Mutant::StrictTimestamps, "strict-timestamps", "R5", Simulator("calm")),
     (Mutant::RefusesAgain, "refuses-again", "R5", Stories),

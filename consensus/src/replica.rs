@@ -239,7 +239,7 @@ impl Replica {
     }
 
     fn on_executing(&mut self, block_hash: B256) {
-        if let Some(BlockState::Checking { executing }) = self.now.blocks.get_mut(&block_hash) {
+        if let Some(BlockState::Checking { executing, .. }) = self.now.blocks.get_mut(&block_hash) {
             *executing = true;
         }
     }

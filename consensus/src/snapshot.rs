@@ -220,8 +220,8 @@ impl Replica {
     fn standing_of(&self, block_hash: &B256) -> BlockStanding {
         match self.now.blocks.get(block_hash) {
             None => BlockStanding::Missing,
-            Some(BlockState::Checking { executing: false }) => BlockStanding::Fetching,
-            Some(BlockState::Checking { executing: true }) => BlockStanding::Executing,
+            Some(BlockState::Checking { executing: false, .. }) => BlockStanding::Fetching,
+            Some(BlockState::Checking { executing: true, .. }) => BlockStanding::Executing,
             Some(BlockState::Valid(_)) => BlockStanding::Valid,
             Some(BlockState::Invalid { reason, .. }) => BlockStanding::Refused(*reason),
         }

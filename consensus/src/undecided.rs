@@ -19,7 +19,11 @@ const MAX_PROPOSALS: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) enum BlockState {
     /// The driver is fetching it, or executing it already.
-    Checking { executing: bool },
+    Checking {
+        executing: bool,
+        /// Whether it waits for the clock, should its time be far ahead.
+        fresh: bool,
+    },
     /// It was executed here.
     Valid(Candidate),
     /// It can never be decided by this node.

@@ -63,7 +63,7 @@ impl Replica {
         }
         let executing = self.now.proposals.get(&view).is_some_and(|proposal| {
             let state = self.now.blocks.get(&proposal.propose.statement.block_hash);
-            matches!(state, Some(BlockState::Checking { executing: true }))
+            matches!(state, Some(BlockState::Checking { executing: true, .. }))
         });
         let may_be_held = !self.config.breaks(Mutant::NeverHoldsBack);
         let held_back = self.now.timer.held_back < HOLD_BACK_BASES && may_be_held;

@@ -65,12 +65,17 @@ impl Replica {
 
     /// Has the driver get and execute a block, unless that is under way or done.
     pub(crate) fn check_block(&mut self, block_hash: B256, source: BlockSource, fresh: bool) {
-        let known = self.now.blocks.get(&block_hash);
-        let complete = matches!(source, BlockSource::Block(_));
-        // A whole block is worth a second look while parts of it are still being asked for.
-        let wanted =
-            known.is_none() || (complete && matches!(known, Some(BlockState::Checking { executing: false })));
-        if wanted && self.now.note_block(block_hash, BlockState::Checking { executing: false }) {
+        let wanted = match self.now.blocks.get(&block_hash) {
+            None => true,
+            // Before it is executed, a whole block is worth a second look, as parts of it may still be asked for; and so is a
+            // lock behind it, as it may wait for the clock.
+            Some(&BlockState::Checking { executing: false, fresh: waits }) => {
+                let bound = waits && !fresh && !self.config.breaks(Mutant::WaitsThoughLocked);
+                matches!(source, BlockSource::Block(_)) || bound
+            }
+            Some(_) => false,
+        };
+        if wanted && self.now.note_block(block_hash, BlockState::Checking { executing: false, fresh }) {
             self.emit(Effect::Check { block_hash, source, fresh });
         }
     }

@@ -69,6 +69,7 @@ const STORIES: &[Story] = stories![
     voting::a_block_goes_from_proposal_to_decision,
     voting::a_commit_waits_for_the_disk,
     voting::a_foreign_signature_ends_all_signing,
+    voting::a_lock_ends_the_wait_for_the_clock,
     voting::a_list_that_contradicts_its_header_is_refused_once,
     voting::commits_of_an_older_view_decide,
     voting::duplicate_signers_decide_nothing,

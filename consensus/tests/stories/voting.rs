@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quorate_consensus::{Alarm, BlockSource, Effect, Evidence, Head, Input, Timer, Verdict};
-use quorate_types::{B256, Height, Message, Phase, Roots, View, Vote};
+use quorate_types::{B256, Decided, Height, Message, Phase, Roots, View, Vote};
 
 use crate::support::{HEIGHT, Node, has, position, statements, votes};
 
@@ -196,6 +196,26 @@ pub fn reproposal_too_old_is_not_measured_by_the_clock() {
     assert_eq!(fresh(&node.hears(again)), Some(false));
     let mut node = Node::started();
     assert_eq!(fresh(&node.hears(node.net.proposed(0, &block, None))), Some(true));
+}
+
+/// R5: a block that waits for its time waits no more once a quorum prevoted for it, whoever says so.
+#[test]
+pub fn a_lock_ends_the_wait_for_the_clock() {
+    let unmeasured = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Check { fresh: false, .. }));
+    let node = Node::started();
+    let block = node.net.block(0);
+    let lock = node.net.lock(0, &block, &[1, 2, 3]);
+    let wishes = [1, 2, 3].map(|who| node.net.wish(who, 1, Some(&lock)));
+    let again = node.net.proposed(1, &block, Some(node.net.justify(&wishes)));
+    let commits = node.net.proof(0, &block, &[1, 2, 3]);
+    let decided = Message::Decided(Decided { certificate: commits, block: None });
+    for news in [again, node.net.wished(2, 1, Some(&lock)), decided] {
+        let mut node = Node::started();
+        assert!(!unmeasured(&node.hears(node.net.proposed(0, &block, None))));
+        assert!(unmeasured(&node.hears(news.clone())));
+        let effects = node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+        assert!(!unmeasured(&effects), "once is enough while it is under way");
+    }
 }
 
 /// faults.md, silent-divergence: nodes execute differently, and nothing is ever said (FISCO #5528).
