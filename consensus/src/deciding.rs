@@ -74,6 +74,7 @@ impl Replica {
     pub(crate) fn begin_height(&mut self) {
         let height = self.now.height;
         self.note(Fact::Entered);
+        self.liveness.relayed.clear();
         self.emit(Effect::Enter { height, validators: self.now.validators.clone() });
         self.recovered = self.recovered.split_off(&height);
         if let Some(record) = self.recovered.remove(&height) {

@@ -20,6 +20,10 @@ const TICKS_PER_STATUS: u32 = 2;
 /// A leader of whom nothing signed arrived for so many ticks, 1.5 to 2 s, is silent (R18).
 const SILENT_TICKS: u32 = 4;
 
+/// So many messages of one signer and kind are passed on between two resends. Honest validators say less that is new; whoever signs
+/// for ever higher views would else make all others send each of them to all (R19).
+const MAX_RELAYED: u32 = 8;
+
 /// Who was heard when, in ticks.
 #[derive(Debug, Default)]
 pub(crate) struct Liveness {
@@ -30,8 +34,8 @@ pub(crate) struct Liveness {
     last: BTreeMap<NodeId, LastHeard>,
     /// How often a timer ended early at this height.
     pub(crate) early_timeouts: u64,
-    /// What was passed on since the last resend, by signer and kind.
-    pub(crate) relayed: BTreeSet<(NodeId, MessageKind)>,
+    /// How often messages of a signer and kind were passed on since the last resend.
+    pub(crate) relayed: BTreeMap<(NodeId, MessageKind), u32>,
     /// The last status of each validator.
     pub(crate) statuses: BTreeMap<NodeId, Signed<Status>>,
     /// Neighbours that were helped since the last tick: once each is enough, whatever heights they name.
@@ -159,7 +163,18 @@ impl Replica {
         // A replayed one is no sign of life.
         self.hear(signer, LastHeard::of(&Message::Status(status)));
         self.liveness.statuses.insert(signer, status);
-        self.emit(Effect::Relay { message: Message::Status(status), from });
+        self.pass_on(Message::Status(status), from, true);
+    }
+
+    /// Passes on what is new; and once between two resends what is not, since a neighbour may have lost the first copy (R19).
+    pub(crate) fn pass_on(&mut self, message: Message, from: NodeId, new: bool) {
+        let Some(signer) = message.signer() else { return };
+        let passed = self.liveness.relayed.entry((signer, MessageKind::of(&message))).or_default();
+        let room = *passed < MAX_RELAYED || self.config.breaks(Mutant::PassesAllOn);
+        if (*passed == 0 || (new && room)) && !self.config.breaks(Mutant::PassesNothingOn) {
+            *passed = passed.saturating_add(1);
+            self.emit(Effect::Relay { message, from });
+        }
     }
 
     /// Tells a neighbour that is behind what was decided, once a tick.

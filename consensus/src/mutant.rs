@@ -92,6 +92,8 @@ pub enum Mutant {
     SaysOnce,
     /// Passes nothing on (R19).
     PassesNothingOn,
+    /// Passes on whatever is new, however much (R19).
+    PassesAllOn,
     /// Tells nobody that is behind what was decided (R19).
     HelpsNobody,
     /// Does not take its lock back at a restart (R20).

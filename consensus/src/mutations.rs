@@ -65,6 +65,7 @@ const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
     (Mutant::PassesOverAll, "passes-over-all", "R18", Stories),
     (Mutant::SaysOnce, "says-once", "R19", Stories),
     (Mutant::PassesNothingOn, "passes-nothing-on", "R19", Stories),
+    (Mutant::PassesAllOn, "passes-all-on", "R19", Stories),
     (Mutant::HelpsNobody, "helps-nobody", "R19", Stories),
     (Mutant::ForgetsLock, "forgets-lock", "R20", Stories),
     (Mutant::RunsAheadOfDisk, "runs-ahead-of-disk", "R20", Stories),

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use quorate_types::{B256, Height, Message, NodeId, ValidatorSet, Verified, View};
 
 use crate::{
-    Abstention, Alarm, Effect, Evidence, Head, Input, LastHeard, MessageKind, NotVoting, Note, OwnRecord,
-    Recovered, ReplicaConfig, Timer, Trust, Verdict,
+    Abstention, Alarm, Effect, Evidence, Head, Input, LastHeard, NotVoting, Note, OwnRecord, Recovered,
+    ReplicaConfig, Timer, Trust, Verdict,
     liveness::Liveness,
     mutant::Mutant,
     undecided::{BlockState, Undecided},
@@ -183,7 +183,6 @@ impl Replica {
             self.on_own_from_outside(message.into_inner());
             return;
         }
-        let slot = message.signer().map(|signer| (signer, MessageKind::of(&message)));
         let relayed = (*message).clone();
         let took_a_slot = match message.into_inner() {
             Message::Proposal(proposal) => self.on_proposal(proposal),
@@ -193,12 +192,7 @@ impl Replica {
             Message::Decided(decided) => self.on_decided(decided),
             Message::Status(_) => false,
         };
-        // What took a slot is passed on; what its signer sends again is too, once in a while, since a neighbour may
-        // have lost the first copy (R19). Bounded by signers and kinds.
-        let first_in_a_while = slot.is_some_and(|slot| self.liveness.relayed.insert(slot));
-        if (took_a_slot || first_in_a_while) && !self.config.breaks(Mutant::PassesNothingOn) {
-            self.emit(Effect::Relay { message: relayed, from });
-        }
+        self.pass_on(relayed, from, took_a_slot);
     }
 
     fn on_own(&mut self, messages: Vec<Message>) {

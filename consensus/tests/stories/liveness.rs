@@ -1,7 +1,7 @@
 //! Idle chains, lone transactions, silent leaders, neighbours that are behind.
 
 use quorate_consensus::{Effect, Input, Timer};
-use quorate_types::{Phase, View};
+use quorate_types::{B256, Message, Phase, Roots, View};
 
 use crate::support::{BASE, HEIGHT, Net, Node, has, sets, sets_to, statements, wishes};
 
@@ -133,4 +133,25 @@ pub fn link_cut_what_is_sent_again_is_passed_on_again() {
     node.feed(Input::Timer(Timer::Resend(HEIGHT)));
     assert!(relays(&node.hears(vote.clone())));
     assert!(!relays(&node.hears(vote)));
+}
+
+/// R19, faults.md, flood: what one validator signs, however much of it is new, is passed on eight times in a resend interval.
+#[test]
+pub fn flood_of_one_signer_is_passed_on_within_bounds() {
+    let mut node = Node::started();
+    let net = Net::of(4);
+    let blocks = [0, 1].map(|salt| net.block(salt));
+    let wish = |view| net.wished(2, view, None);
+    let vote = |view| net.vote(2, Phase::Prevote, view, &blocks[0]);
+    let status = |clock_ms| net.status_at(2, HEIGHT.0, clock_ms);
+    let reject = |view| net.reject_in(2, view, &blocks[1], Roots { state: B256::ZERO, receipts: B256::ZERO });
+    let kinds: [&dyn Fn(u64) -> Message; 4] = [&wish, &vote, &status, &reject];
+    for rising in kinds {
+        let mut passed_on =
+            |number| has(&node.hears(rising(number)), |it| matches!(it, Effect::Relay { .. }));
+        assert_eq!((1..=100).filter(|number| passed_on(*number)).count(), 8);
+        node.feed(Input::Timer(Timer::Resend(HEIGHT)));
+        let again = has(&node.hears(rising(101)), |it| matches!(it, Effect::Relay { .. }));
+        assert!(again, "another interval");
+    }
 }

@@ -29,6 +29,7 @@ const STORIES: &[Story] = stories![
     liveness::dead_leader_tax_is_paid_once,
     liveness::dead_leader_tax_is_saved_f_times_at_a_height,
     liveness::empty_interval_the_chain_rests_until_there_is_work,
+    liveness::flood_of_one_signer_is_passed_on_within_bounds,
     liveness::link_cut_what_is_sent_again_is_passed_on_again,
     liveness::lone_transaction_is_shared_until_it_is_in_a_block,
     notes::a_snapshot_says_what_the_timer_and_the_block_wait_for,

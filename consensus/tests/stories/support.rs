@@ -158,7 +158,11 @@ impl Net {
     }
 
     pub fn reject(&self, who: usize, block: &Block, roots: Roots) -> Message {
-        let (height, view, reason) = (block.height(), View::ZERO, RejectReason::Divergence);
+        self.reject_in(who, 0, block, roots)
+    }
+
+    pub fn reject_in(&self, who: usize, view: u64, block: &Block, roots: Roots) -> Message {
+        let (height, view, reason) = (block.height(), View(view), RejectReason::Divergence);
         let reject = Reject { height, view, block_hash: block.hash(), reason, roots: Some(roots) };
         Message::Reject(self.sign(who, reject))
     }
