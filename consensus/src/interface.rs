@@ -234,7 +234,7 @@ pub enum Timer {
     Tick,
 }
 
-/// Two things that one key must never both have signed, or a set of refusals that must not be.
+/// Two things that one key must never both have signed.
 #[derive(Clone, Debug)]
 pub enum Evidence {
     /// Two proposals for one view.
