@@ -153,7 +153,7 @@ impl Bodies {
         let transactions = transactions.ok_or(Verdict::Unavailable)?;
         let block = Arc::new(Block::new(proposal.header.clone(), transactions));
         if !block.is_body_bound() {
-            return Err(Verdict::Mismatched);
+            return Err(Verdict::Mismatched { body_hash: proposal.propose.statement.body_hash });
         }
         Ok((block, known))
     }
