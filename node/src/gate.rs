@@ -7,10 +7,12 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use quorate_consensus::{Early, Input};
@@ -40,6 +42,11 @@ const HINT_INTERVAL: Duration = Duration::from_millis(200);
 /// Last hints that are remembered, of each neighbour and kind.
 const RECENT_HINTS: usize = 2048;
 
+/// Votes and proposals of one signer that one neighbour brings each second: those of some 250 heights.
+const VOTES_PER_SECOND: NonZeroU32 = NonZeroU32::new(512).expect("not zero");
+/// The same of wishes for views and of refusals, of which an honest validator signs a few in a base timeout.
+const WISHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(32).expect("not zero");
+
 /// What anyone can say at any rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Hint {
@@ -62,6 +69,8 @@ pub(crate) struct Gate {
     clocks: Arc<Mutex<HashMap<NodeId, u64>>>,
     early: Arc<Mutex<Early>>,
     conduct: Conduct,
+    /// What is left of each signer's allowance on each link. Nobody can use up another link's.
+    allowance: Arc<Allowance>,
     in_check: Arc<Semaphore>,
     current: watch::Receiver<Current>,
     events: mpsc::Sender<Event>,
@@ -81,6 +90,7 @@ impl Gate {
             clocks: Arc::default(),
             early: Arc::default(),
             conduct,
+            allowance: Arc::default(),
             in_check: Arc::new(Semaphore::new(MAX_IN_CHECK)),
             current,
             events,
@@ -124,6 +134,7 @@ impl Gate {
     pub(crate) fn begin(&self) {
         let Current { height, validators } = self.current.borrow().clone();
         self.clocks.lock().retain(|signer, _| validators.contains(signer));
+        self.allowance.forget();
         let mut waiting = BTreeMap::<NodeId, Vec<Message>>::new();
         for (from, message) in self.early.lock().take(height) {
             waiting.entry(from).or_default().push(message);
@@ -175,6 +186,12 @@ impl Gate {
             }
             _ if at > height => return self.wait(from, message, bytes),
             _ => {}
+        }
+        if let Some(signer) = message.signer().filter(|it| validators.contains(it))
+            && !self.allowance.takes(from, signer, &message)
+        {
+            self.conduct.count(from, Outcome::Far, bytes);
+            return None;
         }
         let context = VerifyContext { domain: &self.domain, set: &validators, verifier: &Ed25519 };
         match message.verify(context) {
@@ -242,5 +259,37 @@ impl Gate {
             let last = clocks.entry(status.signer).or_default();
             *last = status.statement.clock_ms.max(*last);
         }
+    }
+}
+
+/// How much of what a validator signs is checked: a signature may be sound and of no use all the same, as that of a wish for
+/// ever higher views. It is counted for each link, since before the check anyone may have written it.
+struct Allowance {
+    votes: DefaultKeyedRateLimiter<(NodeId, NodeId)>,
+    wishes: DefaultKeyedRateLimiter<(NodeId, NodeId)>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        // The burst is one second's worth.
+        let of = |rate| RateLimiter::keyed(Quota::per_second(rate));
+        Self { votes: of(VOTES_PER_SECOND), wishes: of(WISHES_PER_SECOND) }
+    }
+}
+
+impl Allowance {
+    fn takes(&self, from: NodeId, signer: NodeId, message: &Message) -> bool {
+        match message {
+            Message::Vote(_) | Message::Proposal(_) => self.votes.check_key(&(from, signer)).is_ok(),
+            Message::ViewChange(_) | Message::Reject(_) => self.wishes.check_key(&(from, signer)).is_ok(),
+            // These have bounds of their own.
+            Message::Status(_) | Message::Decided(_) => true,
+        }
+    }
+
+    /// Drops what is full again: so there are never more than links and validators.
+    fn forget(&self) {
+        self.votes.retain_recent();
+        self.wishes.retain_recent();
     }
 }

@@ -111,16 +111,12 @@ pub(crate) const OUTBOX_BATCHES: usize = 256;
 /// The bytes of those batches; at the least two of the largest fit.
 pub(crate) const OUTBOX_BATCH_BYTES: usize = 8 * MIB;
 /// Batches of one peer that the node has taken and not finished with.
-pub(crate) const BATCHES_IN_HAND: usize = 16;
+pub(crate) const BATCHES_IN_HAND: usize = 8;
 /// The bytes of those batches; at the least one of the largest fits.
 pub(crate) const BATCH_BYTES_IN_HAND: usize = 4 * MIB;
-/// What one peer's batches may bring in each second, in KiB: a hundred thousand transfers. More waits in the peer's own
-/// buffers.
-pub(crate) const BATCH_KIB_PER_SECOND: u32 = 16 * 1024;
-/// The same of a guest: an observer that serves clients has some ten thousand transfers a second.
-pub(crate) const GUEST_BATCHES_IN_HAND: usize = 4;
-/// What a guest's batches may bring in each second, in KiB; at the least one of the largest.
-pub(crate) const GUEST_BATCH_KIB_PER_SECOND: u32 = 4 * 1024;
+/// What one peer's batches may bring in each second, in KiB: some thirty thousand transfers, above what a node can check,
+/// and at the least one of the largest. More waits in the peer's own buffers.
+pub(crate) const BATCH_KIB_PER_SECOND: u32 = 4 * 1024;
 /// Batches that the node has not taken yet, of all peers.
 pub(crate) const BATCH_LANE: usize = 128;
 /// Validators' requests that the node has not answered yet.

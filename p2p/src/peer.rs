@@ -20,10 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::limits::{
     ANSWER_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCH_KIB_PER_SECOND, BATCHES_IN_HAND,
-    CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GREETINGS_AT_ONCE, GUEST_BATCH_KIB_PER_SECOND,
-    GUEST_BATCHES_IN_HAND, GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES,
-    INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BATCH_BYTES, OUTBOX_BATCHES, OUTBOX_BYTES, OUTBOX_FRAMES,
-    REQUESTS_PER_SECOND,
+    CONSENSUS_KIB_PER_SECOND, FRAMES_IN_HAND, GREETINGS_AT_ONCE, GUEST_CONSENSUS_KIB_PER_SECOND,
+    GUEST_FRAMES_IN_HAND, GUEST_INBOX_BYTES, INBOX_BYTES_PER_PEER, MIN_FRAME_KIB, OUTBOX_BATCH_BYTES,
+    OUTBOX_BATCHES, OUTBOX_BYTES, OUTBOX_FRAMES, REQUESTS_PER_SECOND,
 };
 
 /// A peer that has greeted and was greeted, at one moment.
@@ -129,8 +128,7 @@ pub(crate) struct Traffic {
     validators: Validators,
     as_validator: Share,
     as_guest: Share,
-    batches_as_validator: Share,
-    batches_as_guest: Share,
+    batches: Share,
     greetings: DefaultDirectRateLimiter,
     requests: DefaultDirectRateLimiter,
     answers: DefaultDirectRateLimiter,
@@ -179,12 +177,7 @@ impl Traffic {
             validators,
             as_validator: Share::new(CONSENSUS_KIB_PER_SECOND, INBOX_BYTES_PER_PEER, FRAMES_IN_HAND),
             as_guest: Share::new(GUEST_CONSENSUS_KIB_PER_SECOND, GUEST_INBOX_BYTES, GUEST_FRAMES_IN_HAND),
-            batches_as_validator: Share::new(BATCH_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCHES_IN_HAND),
-            batches_as_guest: Share::new(
-                GUEST_BATCH_KIB_PER_SECOND,
-                BATCH_BYTES_IN_HAND,
-                GUEST_BATCHES_IN_HAND,
-            ),
+            batches: Share::new(BATCH_KIB_PER_SECOND, BATCH_BYTES_IN_HAND, BATCHES_IN_HAND),
             greetings: DefaultDirectRateLimiter::direct(
                 Rate::per_second(NonZeroU32::MIN)
                     .allow_burst(NonZeroU32::new(GREETINGS_AT_ONCE).unwrap_or(NonZeroU32::MIN)),
@@ -198,11 +191,6 @@ impl Traffic {
     /// no more than the two of them.
     fn share(&self) -> &Share {
         if self.is_validator() { &self.as_validator } else { &self.as_guest }
-    }
-
-    /// The same for its batches.
-    fn batch_share(&self) -> &Share {
-        if self.is_validator() { &self.batches_as_validator } else { &self.batches_as_guest }
     }
 
     pub(crate) fn is_validator(&self) -> bool {
@@ -222,7 +210,7 @@ impl Traffic {
 
     /// The same with a batch of transactions.
     pub(crate) async fn receive_batch(&self, batch: &Bytes) -> Option<Place> {
-        self.admit(self.batch_share(), batch).await
+        self.admit(&self.batches, batch).await
     }
 
     async fn admit(&self, share: &Share, frame: &Bytes) -> Option<Place> {

@@ -180,6 +180,25 @@ async fn flood_of_recorded_statuses_is_late() {
     assert!(is_message_from(rig.tell(9, &status(1, 101)), 9), "a newer one is news from anyone");
 }
 
+/// faults.md, flood: given a validator that signs wishes for ever higher views, then so many are checked and the rest is counted
+/// against who brought them; on another link it has its whole allowance, and its votes are not touched.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_signed_wishes_is_checked_within_an_allowance() {
+    let rig = Rig::new().await;
+    let wish = |view| {
+        let change = quorate_types::ViewChange { height: Height(1), view: View(view), prepared: None };
+        let signed = sign(4, change);
+        Message::ViewChange(quorate_types::SignedViewChange { signed, certificate: None })
+    };
+    let told = |from: u8| (1..=200).filter(|view| rig.tell(from, &wish(*view)).is_some()).count();
+    let most = WISHES_PER_SECOND.get() as usize;
+    assert!((most..most + 20).contains(&told(4)));
+    let [useful, useless, invalid] = rig.counted(4);
+    assert_eq!((useful + useless, invalid), (200, 0));
+    assert!(told(3) >= most);
+    assert!(is_message_from(rig.tell(4, &vote(4, 1)), 4));
+}
+
 /// R21: given a status that a third node passes on faster than the link to its signer is, then it counts once more when it
 /// comes from there, and what anyone else repeats does not.
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use quorate_types::Height;
 use super::{Chain, Node, connect};
 use crate::{
     NetworkEvent, Place, RequestError,
-    limits::{FRAMES_IN_HAND, GUEST_BATCHES_IN_HAND, GUEST_FRAMES_IN_HAND},
+    limits::{BATCHES_IN_HAND, FRAMES_IN_HAND, GUEST_FRAMES_IN_HAND},
 };
 
 async fn pair(chain: &Chain) -> (Node, Node) {
@@ -175,17 +175,17 @@ async fn batches_arrive_in_order_up_to_the_largest() {
     assert!(!a.network.send_transactions(super::key(9).id(), &batch(vec![1])).await, "nobody there");
 }
 
-/// faults.md, flood: given a guest that sends more batches than the node finishes with, then those beyond its share wait, and
+/// faults.md, flood: given a peer that sends more batches than the node finishes with, then those beyond its share wait, and
 /// its votes do not wait behind them; what has a place of the outbox alone waits there.
 #[tokio::test]
 async fn flood_of_batches_waits_and_votes_pass_it() {
     let chain = Chain::new();
     let (mut a, b) = pair(&chain).await;
-    for _ in 0..2 * GUEST_BATCHES_IN_HAND {
+    for _ in 0..2 * BATCHES_IN_HAND {
         assert_eq!(b.network.publish_transactions(&batch(vec![7; 1000]), None), 1);
     }
     let mut held = Vec::new();
-    while held.len() < GUEST_BATCHES_IN_HAND {
+    while held.len() < BATCHES_IN_HAND {
         held.push(batch_place(&mut a).await);
     }
     assert!(b.network.send(a.id(), &"vote".into()));
@@ -196,7 +196,7 @@ async fn flood_of_batches_waits_and_votes_pass_it() {
     });
     assert_eq!(first.await, "vote");
     held.clear();
-    for _ in 0..GUEST_BATCHES_IN_HAND {
+    for _ in 0..BATCHES_IN_HAND {
         batch_place(&mut a).await;
     }
 }
