@@ -136,9 +136,9 @@ pub enum Effect {
     /// Make a block on the head; answer with [`Input::Built`].
     Build(BuildPlan),
     /// Get the body, execute, compare the roots; answer with [`Input::Checked`]. A second check of a block, with
-    /// its body or no longer fresh, may come before the first has an answer: it supersedes that one. A raw transaction that travelled with a
-    /// proposal counts only where its hash is listed, and a body from outside only when its transactions are the header's: the rest
-    /// is fetched as if it had not come.
+    /// its body or no longer fresh, may come before the first has an answer: it supersedes that one. A raw transaction
+    /// that travelled with a proposal counts only where its hash is listed, and a body from outside only when its
+    /// transactions are the header's: the rest is fetched as if it had not come.
     Check {
         /// The block.
         block_hash: B256,
