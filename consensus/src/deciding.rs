@@ -38,6 +38,7 @@ impl Replica {
         // (faults.md, timeout-during-commit).
         self.stop_timers();
         self.note(Fact::Decided { view: certificate.view(), block_hash: certificate.block_hash() });
+        self.note_decided_in(certificate.view());
         let head = Head {
             height: self.now.height,
             hash: candidate.block.hash(),

@@ -69,4 +69,4 @@ pub use mutant::Mutant;
 pub use notes::{Fact, Note, ViewChangeReason};
 pub use recovery::{OwnRecord, Recovered, Trust};
 pub use replica::Replica;
-pub use snapshot::{BlockStanding, NotVoting, Phase, Snapshot, TimerStanding, ValidatorView};
+pub use snapshot::{BlockStanding, NotVoting, Snapshot, TimerStanding, ValidatorView, ViewPhase};

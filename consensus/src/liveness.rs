@@ -1,5 +1,5 @@
 //! What keeps a cluster together while messages get lost: sending again, statuses, helping who is behind, and
-//! not waiting long for a leader that is silent.
+//! not waiting long for a leader that is silent or fails.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use std::{
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
 use crate::{
-    Effect, Fact, LastHeard, MessageKind, Phase, Replica, Timer, ViewChangeReason, mutant::Mutant,
+    Effect, Fact, LastHeard, MessageKind, Replica, Timer, ViewChangeReason, ViewPhase, mutant::Mutant,
     replica::Signing,
 };
 
@@ -19,6 +19,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(500);
 const TICKS_PER_STATUS: u32 = 2;
 /// A leader of whom nothing signed arrived for so many ticks, 1.5 to 2 s, is silent (R18).
 const SILENT_TICKS: u32 = 4;
+
+/// A leader whose turns fail one after the other is tried in each 16th of them at least (R18).
+const MAX_FAILED_TURNS: u32 = 4;
 
 /// So many messages of one signer and kind are passed on between two resends. Honest validators say less that is new; whoever signs
 /// for ever higher views would else make all others send each of them to all (R19).
@@ -32,6 +35,8 @@ pub(crate) struct Liveness {
     silence: BTreeMap<NodeId, u32>,
     /// The last of them.
     last: BTreeMap<NodeId, LastHeard>,
+    /// How many of a leader's last turns in view 0 came to nothing here, one after the other.
+    failed_turns: BTreeMap<NodeId, u32>,
     /// How often a timer ended early at this height.
     pub(crate) early_timeouts: u64,
     /// How often messages of a signer and kind were passed on since the last resend.
@@ -69,6 +74,7 @@ impl Liveness {
         self.silence.retain(|id, _| set.contains(id));
         self.statuses.retain(|id, _| set.contains(id));
         self.last.retain(|id, _| set.contains(id));
+        self.failed_turns.retain(|id, _| set.contains(id));
         for member in set.members() {
             *self.silence.entry(member.key).or_default() += 1;
         }
@@ -99,7 +105,7 @@ impl Replica {
             self.announce_status();
             self.share_without_a_vote();
         }
-        self.pass_over_silent_leader();
+        self.pass_over_leader();
     }
 
     pub(crate) fn hear(&mut self, signer: NodeId, what: LastHeard) {
@@ -108,22 +114,58 @@ impl Replica {
         }
     }
 
-    /// Silent leader (R18): the timer ends early, at most F times for one height. The state of a
-    /// connection alone is never a reason, as others may hear the leader.
-    pub(crate) fn pass_over_silent_leader(&mut self) {
+    /// Early timeout (R18).
+    pub(crate) fn pass_over_leader(&mut self) {
         let leader = self.now.leader(self.now.view);
-        let silent = self.now.timer.armed
+        let may_be = self.now.timer.armed
             && leader != self.config.me
             && self.now.decided.is_none()
-            && !self.now.proposals.contains_key(&self.now.view)
-            && self.liveness.is_silent(&leader)
-            && (self.liveness.early_timeouts < self.now.validators.max_faulty()
-                || self.config.breaks(Mutant::PassesOverAll))
+            && !self.now.proposals.contains_key(&self.now.view);
+        if !may_be {
+            return;
+        }
+        let most = self.now.validators.max_faulty();
+        // The state of a connection alone is never a reason, as others may hear the leader.
+        let silent = self.liveness.is_silent(&leader)
+            && (self.liveness.early_timeouts < most || self.config.breaks(Mutant::PassesOverAll))
             && !self.config.breaks(Mutant::WaitsForSilent);
         if silent {
             self.liveness.early_timeouts += 1;
             self.change_view(self.now.view.next(), ViewChangeReason::SilentLeader);
+        } else if most > 0 && self.is_turn_withheld() {
+            self.change_view(self.now.view.next(), ViewChangeReason::FailingLeader);
         }
+    }
+
+    /// The view is left for the next one: in view 0 its leader had a turn in vain, if this node waited for it and it was one of
+    /// those in which all try it together.
+    pub(crate) fn note_failed_turn(&mut self, reason: ViewChangeReason) {
+        let tried =
+            self.now.timer.armed && reason != ViewChangeReason::SilentLeader && !self.is_turn_withheld();
+        if self.now.view == View::ZERO && tried {
+            let failed = self.liveness.failed_turns.entry(self.now.leader(View::ZERO)).or_default();
+            *failed = MAX_FAILED_TURNS.min(*failed + 1);
+        }
+    }
+
+    /// A block was decided in its leader's first view.
+    pub(crate) fn note_decided_in(&mut self, view: View) {
+        if view == View::ZERO {
+            self.liveness.failed_turns.remove(&self.now.leader(view));
+        }
+    }
+
+    /// Whether this is view 0 of a leader whose last turns there failed, and none of those in which all try it again (R18).
+    fn is_turn_withheld(&self) -> bool {
+        let leader = self.now.leader(View::ZERO);
+        let failed = self.liveness.failed_turns.get(&leader).copied().unwrap_or(0);
+        if self.now.view > View::ZERO || self.config.breaks(Mutant::WaitsForFailing) {
+            return false;
+        }
+        // Counted alike everywhere, and each power of two is among the multiples of the lower ones: nodes that saw it fail
+        // more or less often try it together.
+        let turn = self.now.height.0 / self.now.validators.len() as u64;
+        !turn.is_multiple_of(1 << failed) || (failed > 0 && self.config.breaks(Mutant::NeverTriesAgain))
     }
 
     pub(crate) fn announce_status(&mut self) {
@@ -131,7 +173,7 @@ impl Replica {
             height: self.now.height,
             view: self.now.view,
             head_hash: self.now.parent_hash,
-            in_view_change: self.phase() == Phase::ViewChange,
+            in_view_change: self.phase() == ViewPhase::ViewChange,
         });
     }
 

@@ -82,11 +82,17 @@ pub enum Mutant {
     SmallCap,
     /// The timer is not held back for a block under execution (R16).
     NeverHoldsBack,
+    /// The timer is held back however long the execution takes (R16).
+    HoldsBackForEver,
     /// Blocks do not get smaller in later views (R17).
     FullBlocks,
     /// Waits the whole timer for a silent leader (R18).
     WaitsForSilent,
-    /// Passes over any number of silent leaders at a height (R18).
+    /// Gives each leader the whole timer, however often it failed (R18).
+    WaitsForFailing,
+    /// A leader whose turn failed gets no other (R18).
+    NeverTriesAgain,
+    /// Passes over any number of leaders at a height (R18).
     PassesOverAll,
     /// Says everything once (R19).
     SaysOnce,

@@ -82,6 +82,8 @@ pub enum ViewChangeReason {
     Timeout,
     /// Its leader was silent (R18).
     SilentLeader,
+    /// The last turns of its leader came to nothing (R18).
+    FailingLeader,
     /// Validators with an honest one among them wish for a higher one (R13).
     Jump,
     /// The justified proposal of a higher one arrived.

@@ -7,7 +7,7 @@ use crate::{Abstention, LastHeard, Replica, liveness::TICK, replica::Signing, un
 
 /// How far the current view has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ViewPhase {
     /// Nothing to decide.
     Idle,
     /// Waiting for the leader's proposal.
@@ -92,7 +92,7 @@ pub struct Snapshot {
     /// Who leads the view.
     pub leader: NodeId,
     /// How far the view has come.
-    pub phase: Phase,
+    pub phase: ViewPhase,
     /// The proposed block, if one is known.
     pub proposed: Option<B256>,
     /// The block that a quorum committed to, while this node cannot go on from it.
@@ -202,18 +202,18 @@ impl Replica {
 
     /// How far the current view has come.
     #[must_use]
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ViewPhase {
         let now = &self.now;
         if now.own.committed.contains_key(&now.view) {
-            Phase::Commit
+            ViewPhase::Commit
         } else if now.proposals.contains_key(&now.view) {
-            Phase::Prevote
+            ViewPhase::Prevote
         } else if now.view > View::ZERO && !now.timer.armed {
-            Phase::ViewChange
+            ViewPhase::ViewChange
         } else if now.timer.armed {
-            Phase::Propose
+            ViewPhase::Propose
         } else {
-            Phase::Idle
+            ViewPhase::Idle
         }
     }
 

@@ -20,6 +20,7 @@ impl Replica {
     fn leave_view(&mut self, view: View, reason: ViewChangeReason) {
         debug_assert!(view > self.now.view, "the view never goes down");
         self.note(Fact::ViewChanged { to: view, reason });
+        self.note_failed_turn(reason);
         self.emit(Effect::CancelTimer(Timer::View(self.now.height, self.now.view)));
         self.now.view = view;
         self.now.timer = ViewTimer::default();
@@ -53,7 +54,7 @@ impl Replica {
         if view == View::ZERO {
             self.emit(Effect::SetTimer(Timer::HalfView(height), self.config.base_timeout / 2));
         }
-        self.pass_over_silent_leader();
+        self.pass_over_leader();
     }
 
     /// The timer of `view` fired. While the valid proposal of the view is being executed it is held back (R16).
@@ -66,7 +67,9 @@ impl Replica {
             matches!(state, Some(BlockState::Checking { executing: true, .. }))
         });
         let may_be_held = !self.config.breaks(Mutant::NeverHoldsBack);
-        let held_back = self.now.timer.held_back < HOLD_BACK_BASES && may_be_held;
+        let within_bounds =
+            self.now.timer.held_back < HOLD_BACK_BASES || self.config.breaks(Mutant::HoldsBackForEver);
+        let held_back = within_bounds && may_be_held;
         if executing && held_back {
             self.now.timer.held_back += 1;
             self.note(Fact::HeldBack);

@@ -118,7 +118,7 @@ impl Bodies {
         let mut found = None;
         let take = |answer| {
             // The hash is the header's alone: what came with it must be its own.
-            if let Ok(Response::Block(Some(block))) = answer
+            if let Some(Response::Block(Some(block))) = answer
                 && block.hash() == block_hash
                 && block.is_body_bound()
             {
@@ -126,7 +126,7 @@ impl Bodies {
             }
             found.is_some()
         };
-        ask_in_turn(self.ask_order(peers), |peer| self.network.request(peer, &request), take).await;
+        ask_in_turn(self.ask_order(peers), |peer| self.ask(peer, &request), take).await;
         found.ok_or(Verdict::Unavailable)
     }
 
@@ -167,15 +167,21 @@ impl Bodies {
         }
         let request = Request::Transactions(missing);
         let take = |answer| {
-            if let Ok(Response::Transactions(found)) = answer {
+            if let Some(Response::Transactions(found)) = answer {
                 let mut by_hash = found.into_iter().map(|raw| (keccak256(&raw), raw)).collect();
                 fill(raw, hashes, &mut by_hash);
             }
             raw.iter().all(Option::is_some)
         };
         let order = self.ask_order(&[proposal.propose.signer]);
-        let complete = ask_in_turn(order, |peer| self.network.request(peer, &request), take).await;
+        let complete = ask_in_turn(order, |peer| self.ask(peer, &request), take).await;
         if complete { Ok(()) } else { Err(Verdict::Unavailable) }
+    }
+
+    /// What a peer answers; one that fails is passed over, and the log says why.
+    async fn ask(&self, peer: NodeId, request: &Request) -> Option<Response> {
+        let answer = self.network.request(peer, request).await;
+        answer.inspect_err(|error| tracing::debug!(%peer, %error, "a peer has no part of a block")).ok()
     }
 
     /// First those who must have it, then everyone else, each [`ROUNDS`] times.

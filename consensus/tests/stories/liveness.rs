@@ -1,7 +1,9 @@
 //! Idle chains, lone transactions, silent leaders, neighbours that are behind.
 
-use quorate_consensus::{Effect, Input, Timer};
-use quorate_types::{B256, Message, Phase, Roots, View};
+use std::collections::BTreeMap;
+
+use quorate_consensus::{Effect, Head, Input, Recovered, Timer, Trust};
+use quorate_types::{B256, Height, Message, Phase, Roots, View};
 
 use crate::support::{BASE, HEIGHT, Net, Node, has, sets, sets_to, statements, wishes};
 
@@ -10,7 +12,7 @@ const VIEW_0: Timer = Timer::View(HEIGHT, View(0));
 /// faults.md, empty-interval: frozen transactions, starvation (GoQuorum #1630, Besu #10917).
 #[test]
 pub fn empty_interval_the_chain_rests_until_there_is_work() {
-    let mut leader = Node::with(Net::of(4), 1, quorate_consensus::Trust::Full);
+    let mut leader = Node::with(Net::of(4), 1, Trust::Full);
     let effects = leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)));
     assert!(!has(&effects, |it| matches!(it, Effect::Build(_))) && !sets(&effects, VIEW_0));
     let effects = leader.feed(Input::Work(true));
@@ -40,7 +42,7 @@ pub fn an_empty_block_is_due_after_its_interval() {
 #[test]
 pub fn blocks_keep_their_distance() {
     let builds = |effects: &[Effect]| has(effects, |it| matches!(it, Effect::Build(_)));
-    let mut leader = Node::with(Net::of(4), 1, quorate_consensus::Trust::Full);
+    let mut leader = Node::with(Net::of(4), 1, Trust::Full);
     assert!(!builds(&leader.feed(Input::Work(true))));
     assert!(builds(&leader.feed(Input::Timer(Timer::BlockInterval(HEIGHT)))));
 }
@@ -55,7 +57,7 @@ pub fn lone_transaction_is_shared_until_it_is_in_a_block() {
     assert!(shares(&node.times_out(0)), "with the wish");
     let resend = || Input::Timer(Timer::Resend(HEIGHT));
     assert!(shares(&node.feed(resend())), "and with each repetition of it: one delivery proves nothing");
-    let mut observer = Node::with(Net::of(4), 0, quorate_consensus::Trust::None);
+    let mut observer = Node::with(Net::of(4), 0, Trust::None);
     observer.feed(Input::Work(true));
     let ticks = [(); 2].map(|()| observer.feed(Input::Timer(Timer::Tick)));
     assert!(ticks.iter().any(|it| shares(it)), "who may not vote has nothing else to get it into a block");
@@ -87,6 +89,80 @@ pub fn dead_leader_tax_is_saved_f_times_at_a_height() {
     let effects = node.hears(node.net.wished(3, 1, None));
     assert!(sets(&effects, Timer::View(HEIGHT, View(1))) && wishes(&effects).is_empty());
     assert!(wishes(&node.feed(Input::Timer(Timer::Tick))).is_empty());
+}
+
+/// R18: whoever signs and never proposes is heard, and would cost a base timeout at each of its turns (own study).
+#[test]
+pub fn failing_leader_is_tried_less_and_less() {
+    let mut node = Node::started();
+    // Member 1 leads view 0 of the heights 5, 9, 13, ...
+    let mut turn = |number: u64, succeeds: bool| {
+        let head = Head { height: Height(4 * number), ..node.net.head() };
+        let block = node.net.block_on(&head, 0);
+        node.feed(Input::Synced(head));
+        let is_tried = wishes(&node.feed(Input::Work(true))).is_empty();
+        if succeeds {
+            node.prevotes(&block);
+            node.hears(node.decided(&block, 0));
+        } else {
+            node.times_out(0);
+        }
+        is_tried
+    };
+    let tried: Vec<_> = (1..=50).filter(|number| turn(*number, false)).collect();
+    assert_eq!(tried, [1, 2, 4, 8, 16, 32, 48]);
+    assert!(!turn(51, false) && turn(64, true), "all try it together");
+    assert!(turn(65, false), "one success and it is whole again");
+    assert!(!turn(67, false) && turn(68, true));
+}
+
+/// R18: only turns in which this node waited count, and of those only such as all others wait in as well. Counted otherwise, nodes would
+/// try an honest leader at different times, and each alone.
+#[test]
+pub fn failing_leader_is_one_that_was_waited_for() {
+    let withholds_turn_3 = |node: &mut Node| {
+        node.feed(Input::Synced(Head { height: Height(12), ..node.net.head() }));
+        !wishes(&node.feed(Input::Work(true))).is_empty()
+    };
+    // It follows two others without having had work of its own.
+    let mut node = Node::started();
+    node.hears(node.net.wished(2, 1, None));
+    node.hears(node.net.wished(3, 1, None));
+    assert_eq!(node.view(), View(1));
+    assert!(!withholds_turn_3(&mut node));
+
+    // Turn 3 is withheld, but the offer is here before there is work; and then it leads nowhere.
+    let mut node = Node::started();
+    node.feed(Input::Work(true));
+    node.times_out(0);
+    let head = Head { height: Height(12), ..node.net.head() };
+    let block = node.net.block_on(&head, 0);
+    node.feed(Input::Synced(head));
+    node.prevotes(&block);
+    assert_eq!(wishes(&node.times_out(0)).len(), 1);
+    node.feed(Input::Synced(Head { height: Height(24), ..node.net.head() }));
+    assert!(wishes(&node.feed(Input::Work(true))).is_empty(), "turn 6 is tried, as after one failure");
+}
+
+/// R18: a withheld turn takes nothing from what is saved on the silent.
+#[test]
+pub fn failing_leader_does_not_hide_a_silent_one() {
+    let net = Net::of(4);
+    let genesis = Head { height: Height(0), ..net.head() };
+    let recovered = Recovered { records: BTreeMap::new(), trust: Trust::Full };
+    let mut node = Node::new(net, 0, genesis, recovered);
+    node.feed(Input::Start);
+    assert_eq!(wishes(&node.times_out(0)).len(), 1);
+    // Member 1 fails; member 2, which leads after it, is silent.
+    for _ in 0..4 {
+        node.feed(Input::Timer(Timer::Tick));
+        node.hears(node.net.status(1, HEIGHT.0));
+    }
+    node.feed(Input::Synced(node.net.head()));
+    assert_eq!(wishes(&node.feed(Input::Work(true))).len(), 1);
+    node.hears(node.net.wished(1, 1, None));
+    node.hears(node.net.wished(3, 1, None));
+    assert_eq!(node.view(), View(2));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What people are told: the notes of a step, and the facts of a snapshot. Nothing in the protocol reads them.
 
 use quorate_consensus::{
-    BlockStanding, Effect, Fact, Input, MessageKind, NotVoting, Timer, TimerStanding, ViewChangeReason,
+    BlockStanding, Effect, Fact, Head, Input, MessageKind, NotVoting, Timer, TimerStanding, ViewChangeReason,
 };
-use quorate_types::{Message, Phase, RejectReason, View};
+use quorate_types::{Height, Message, Phase, RejectReason, View};
 
 use crate::support::{HEIGHT, Net, Node};
 
@@ -68,6 +68,14 @@ pub fn each_way_out_of_a_view_has_its_reason() {
     }
     step(&mut node, Input::Work(true));
     assert_eq!(reasons(&node), [ViewChangeReason::SilentLeader]);
+
+    let mut node = Node::started();
+    step(&mut node, Input::Work(true));
+    step(&mut node, Input::Timer(Timer::View(HEIGHT, View(0))));
+    let head = Head { height: Height(12), ..node.net.head() };
+    step(&mut node, Input::Synced(head));
+    step(&mut node, Input::Work(true));
+    assert_eq!(reasons(&node), [ViewChangeReason::FailingLeader], "the third turn of the same leader");
 }
 
 #[test]

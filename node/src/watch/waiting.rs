@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_consensus::{BlockStanding, NotVoting, Phase, Snapshot, ValidatorView};
+use quorate_consensus::{BlockStanding, NotVoting, Snapshot, ValidatorView, ViewPhase};
 use quorate_types::{NodeId, View};
 
 use super::words::{not_voting, reject};
@@ -32,8 +32,8 @@ impl Teller<'_> {
             _ if !self.is_busy() => {
                 return self.with_own_trouble("nothing to decide: no transaction waits".to_owned());
             }
-            (None, Phase::ViewChange) => self.for_view_changes(),
-            (None, Phase::Idle | Phase::Propose) if it.proposed.is_none() => self.for_proposal(),
+            (None, ViewPhase::ViewChange) => self.for_view_changes(),
+            (None, ViewPhase::Idle | ViewPhase::Propose) if it.proposed.is_none() => self.for_proposal(),
             (None, _) => self.for_votes(),
         };
         self.with_own_trouble(what)

@@ -28,7 +28,7 @@ fn snapshot() -> Snapshot {
         height: Height(7),
         view: View::ZERO,
         leader: id(1),
-        phase: Phase::Idle,
+        phase: ViewPhase::Idle,
         proposed: None,
         decided: None,
         block: None,
@@ -47,7 +47,13 @@ fn snapshot() -> Snapshot {
 
 fn proposed() -> Snapshot {
     let block = Some(BlockStanding::Valid);
-    Snapshot { phase: Phase::Prevote, proposed: Some(B256::repeat_byte(7)), block, work: true, ..snapshot() }
+    Snapshot {
+        phase: ViewPhase::Prevote,
+        proposed: Some(B256::repeat_byte(7)),
+        block,
+        work: true,
+        ..snapshot()
+    }
 }
 
 fn says(snapshot: &Snapshot) -> String {
@@ -83,7 +89,7 @@ fn a_vote_for_another_block_is_none() {
 
 #[test]
 fn commits_are_waited_for_once_the_prevotes_are_there() {
-    let mut it = Snapshot { phase: Phase::Commit, ..proposed() };
+    let mut it = Snapshot { phase: ViewPhase::Commit, ..proposed() };
     for index in 0..3 {
         it.validators[index].prevote = it.proposed;
     }
@@ -107,7 +113,7 @@ fn weights_are_told_where_they_differ() {
 
 #[test]
 fn a_silent_leader_is_told_from_a_slow_one() {
-    let mut it = Snapshot { phase: Phase::Propose, work: true, ..snapshot() };
+    let mut it = Snapshot { phase: ViewPhase::Propose, work: true, ..snapshot() };
     assert_eq!(says(&it), "waiting for the proposal of node1, who leads view 0");
     silence(&mut it, 1, 12);
     assert_eq!(says(&it), "waiting for the proposal of node1, who leads view 0: not heard for 12 s");
@@ -115,7 +121,7 @@ fn a_silent_leader_is_told_from_a_slow_one() {
 
 #[test]
 fn a_view_change_without_a_quorum_names_who_is_missing() {
-    let mut it = Snapshot { phase: Phase::ViewChange, view: View(2), work: true, ..snapshot() };
+    let mut it = Snapshot { phase: ViewPhase::ViewChange, view: View(2), work: true, ..snapshot() };
     it.timer = TimerStanding::NoQuorum { weight: 2 };
     it.validators[0].view_change = Some(View(2));
     it.validators[1].view_change = Some(View(3));

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quorate_consensus::{Evidence, Fact, NotVoting, Note, Phase, Snapshot, ValidatorView};
+use quorate_consensus::{Evidence, Fact, NotVoting, Note, Snapshot, ValidatorView, ViewPhase};
 use quorate_rpc::{ConsensusEvent, ConsensusRecord, ConsensusState, LastMessage, Tally, ValidatorState};
 use quorate_types::{B256, CommitCertificate, Height, NodeId, RejectReason, View};
 use tokio::sync::watch;
@@ -40,7 +40,7 @@ pub(crate) struct Watcher {
     /// When the last proposal of a height came.
     proposed: BTreeMap<Height, Instant>,
     /// How far the view has come, and since when.
-    phase: (Phase, Instant),
+    phase: (ViewPhase, Instant),
     /// The height that has something to decide, and since when.
     busy: Option<(Height, Instant)>,
 }
@@ -64,13 +64,13 @@ impl Watcher {
             state,
             next_event: 0,
             proposed: BTreeMap::new(),
-            phase: (Phase::Idle, Instant::now()),
+            phase: (ViewPhase::Idle, Instant::now()),
             busy: None,
         }
     }
 
     /// What one step came to.
-    pub(crate) fn on_step(&mut self, notes: &[Note], phase: Phase) {
+    pub(crate) fn on_step(&mut self, notes: &[Note], phase: ViewPhase) {
         for note in notes {
             self.count(note);
             let (kind, about) = self.describe(note.fact);

@@ -1,18 +1,18 @@
 //! The replica's kinds and states in words.
 
-use quorate_consensus::{MessageKind, NotVoting, Phase, Snapshot, TimerStanding, ViewChangeReason};
+use quorate_consensus::{MessageKind, NotVoting, Snapshot, TimerStanding, ViewChangeReason, ViewPhase};
 use quorate_types::RejectReason;
 
 /// What an observer says instead of a reason for its silence.
 pub(crate) const OBSERVER: &str = "observer: not in the validator set";
 
-pub(super) const fn phase(phase: Phase) -> &'static str {
+pub(super) const fn phase(phase: ViewPhase) -> &'static str {
     match phase {
-        Phase::Idle => "idle",
-        Phase::Propose => "propose",
-        Phase::Prevote => "prevote",
-        Phase::Commit => "commit",
-        Phase::ViewChange => "viewChange",
+        ViewPhase::Idle => "idle",
+        ViewPhase::Propose => "propose",
+        ViewPhase::Prevote => "prevote",
+        ViewPhase::Commit => "commit",
+        ViewPhase::ViewChange => "viewChange",
     }
 }
 
@@ -41,6 +41,7 @@ pub(super) const fn view_change(reason: ViewChangeReason) -> &'static str {
     match reason {
         ViewChangeReason::Timeout => "timeout",
         ViewChangeReason::SilentLeader => "silent_leader",
+        ViewChangeReason::FailingLeader => "failing_leader",
         ViewChangeReason::Jump => "jump",
         ViewChangeReason::Proposal => "proposal",
         ViewChangeReason::Prevotes => "prevotes",
