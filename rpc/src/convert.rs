@@ -5,15 +5,25 @@ use alloy_rpc_types_eth as view;
 use quorate_execution::block_rlp_length;
 use quorate_storage::{FoundLog, LogFilter, StoredBlock};
 use quorate_types::{
-    Address, Envelope, ExecutedBlock, Header, Log, Transaction, U256, UnrecoveredTransaction, keccak256,
+    Address, B256, Envelope, ExecutedBlock, Header, Log, Transaction, U256, UnrecoveredTransaction, keccak256,
 };
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::RpcError;
 
 /// A transaction as clients read it.
 pub(crate) type TransactionView = view::Transaction<Envelope>;
+
 /// A block as clients read it.
-pub(crate) type BlockView = view::Block<TransactionView>;
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum BlockView {
+    /// It is decided.
+    Decided(Box<view::Block<TransactionView>>),
+    /// It is not proposed yet: neither hash nor nonce nor proposer are known.
+    Pending(Value),
+}
 
 fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
     let raw = block.block.transactions()[index].clone();
@@ -56,7 +66,7 @@ pub(crate) fn pending(transaction: &Transaction, base_fee: u64) -> TransactionVi
 }
 
 /// A header with its hash.
-pub(crate) fn header(header: &Header, hash: quorate_types::B256) -> view::Header {
+pub(crate) fn header(header: &Header, hash: B256) -> view::Header {
     view::Header { hash, inner: header.clone(), total_difficulty: None, size: None }
 }
 
@@ -72,8 +82,39 @@ pub(crate) fn block(block: &StoredBlock, full: bool, chain_id: u64) -> Result<Bl
     let size = block_rlp_length(block.block.header(), block.block.transactions());
     let mut header = header(block.block.header(), block.hash);
     header.size = Some(U256::from(size));
-    header.total_difficulty = Some(U256::ZERO);
-    Ok(view::Block { header, uncles: Vec::new(), transactions, withdrawals: Some(Vec::new().into()) })
+    let block =
+        view::Block { header, uncles: Vec::new(), transactions, withdrawals: Some(Vec::new().into()) };
+    Ok(BlockView::Decided(Box::new(block)))
+}
+
+/// The block after the head, empty: who proposes it chooses what it holds.
+pub(crate) fn pending_block(header: &Header) -> Result<BlockView, RpcError> {
+    let mut view = self::header(header, B256::ZERO);
+    view.size = Some(U256::from(block_rlp_length(header, &[])));
+    let block = view::Block::<TransactionView> {
+        header: view,
+        uncles: Vec::new(),
+        transactions: view::BlockTransactions::Full(Vec::new()),
+        withdrawals: Some(Vec::new().into()),
+    };
+    let mut block = serde_json::to_value(block).map_err(|error| RpcError::Internal(error.to_string()))?;
+    for unknown in ["hash", "nonce", "miner"] {
+        block[unknown] = Value::Null;
+    }
+    Ok(BlockView::Pending(block))
+}
+
+/// All transactions of a block, decoded.
+pub(crate) fn envelopes(block: &StoredBlock, chain_id: u64) -> Result<Vec<Envelope>, RpcError> {
+    (0..block.block.transactions().len()).map(|index| envelope(block, index, chain_id)).collect()
+}
+
+/// All receipts of a block.
+pub(crate) fn receipts(
+    block: &StoredBlock,
+    chain_id: u64,
+) -> Result<Vec<view::TransactionReceipt>, RpcError> {
+    (0..block.receipts.len()).map(|index| receipt(block, index, chain_id)).collect()
 }
 
 /// The receipt of the transaction at `index`.
@@ -110,7 +151,7 @@ pub(crate) fn receipt(
 /// Where the logs of one transaction stand.
 struct LogPlace<'a> {
     block: &'a StoredBlock,
-    transaction: quorate_types::B256,
+    transaction: B256,
     index: u64,
     first_log: u64,
 }

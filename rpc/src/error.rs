@@ -9,6 +9,8 @@ use quorate_types::{Bytes, Height};
 const SERVER_ERROR: i32 = -32000;
 /// geth's code for a reverted call; the data are the revert's.
 const REVERTED: i32 = 3;
+/// geth's code for a request that asks for too much.
+const CLIENT_LIMIT: i32 = -38026;
 /// EIP-1474's code for what exceeds a limit.
 const LIMIT_EXCEEDED: i32 = -32005;
 
@@ -18,6 +20,9 @@ pub enum RpcError {
     /// The block named is not here.
     #[error("header not found")]
     UnknownBlock,
+    /// No block has this hash.
+    #[error("header for hash not found")]
+    UnknownHash,
     /// The height is above the head.
     #[error("header not found")]
     AboveHead {
@@ -40,6 +45,9 @@ pub enum RpcError {
         /// What the contract returned.
         data: Bytes,
     },
+    /// More than a client may ask for at once, on any node.
+    #[error("{0}")]
+    TooMuch(String),
     /// A limit of this node.
     #[error("{0}")]
     Limit(String),
@@ -74,14 +82,16 @@ impl From<RpcError> for ErrorObjectOwned {
         match error {
             RpcError::InvalidParams(_) => Self::owned(ErrorCode::InvalidParams.code(), message, None::<()>),
             RpcError::Reverted { data, .. } => Self::owned(REVERTED, message, Some(data)),
+            RpcError::TooMuch(_) => Self::owned(CLIENT_LIMIT, message, None::<()>),
             RpcError::Limit(_) => Self::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::Internal(_) => {
                 tracing::error!(%message, "a call failed");
                 Self::owned(ErrorCode::InternalError.code(), message, None::<()>)
             }
-            RpcError::UnknownBlock | RpcError::AboveHead { .. } | RpcError::Refused(_) => {
-                Self::owned(SERVER_ERROR, message, None::<()>)
-            }
+            RpcError::UnknownBlock
+            | RpcError::UnknownHash
+            | RpcError::AboveHead { .. }
+            | RpcError::Refused(_) => Self::owned(SERVER_ERROR, message, None::<()>),
         }
     }
 }

@@ -7,9 +7,11 @@
 //! ingress, and shows what [`Backend`]'s watches say.
 //!
 //! ```text
-//! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> eth | net | web3 | quorate -> Backend
+//! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> Wording -> eth, debug, txpool, ... -> Backend
 //!                                      +- anything else     -> axum: /health
 //! ```
+//! [`wording`] puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
+//!
 //! A method answers from one view of the state. When a new head or a receipt is out, state, logs and
 //! receipts of that block are readable here.
 
@@ -17,13 +19,17 @@ mod backend;
 mod config;
 mod consensus;
 mod convert;
+mod debug;
 mod error;
 mod eth;
+mod modules;
 mod quorate;
 mod resolve;
 mod server;
 mod subscribe;
+mod txpool;
 mod web3;
+mod wording;
 
 pub use backend::{Backend, NodeStatus, Submission, SyncRange};
 pub use config::RpcLimits;

@@ -1,14 +1,28 @@
 //! Which block a parameter names. `latest`, `safe` and `finalized` are the same block: a decided block is final.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
 use quorate_storage::{StateView, StoredBlock};
-use quorate_types::{Header, Height};
+use quorate_types::{Address, Header, Height};
 
 use crate::{Backend, error::RpcError};
 
 impl Backend {
+    /// The base fee of the block after the head.
+    pub(crate) fn next_base_fee(&self) -> u64 {
+        self.chain.base_fee.next(&self.store.head().header)
+    }
+
+    /// What the header of the next block would be now, as far as that is known before it is proposed.
+    pub(crate) fn pending_header(&self) -> Header {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.executor.unsealed(&self.store.head().header, now, Address::ZERO)
+    }
+
     /// The height that a number or tag names. `pending` reads the state of the head, on which it is built.
     pub(crate) fn height_of(&self, tag: BlockNumberOrTag) -> Height {
         match tag {
@@ -24,7 +38,7 @@ impl Backend {
     /// The height that an EIP-1898 parameter names; the head without one.
     pub(crate) fn resolve(&self, block: Option<BlockId>) -> Result<Height, RpcError> {
         match block.unwrap_or_default() {
-            BlockId::Hash(hash) => self.store.height_of(hash.block_hash)?.ok_or(RpcError::UnknownBlock),
+            BlockId::Hash(hash) => self.store.height_of(hash.block_hash)?.ok_or(RpcError::UnknownHash),
             BlockId::Number(tag) => {
                 let (height, head) = (self.height_of(tag), self.store.head().height);
                 if height > head { Err(RpcError::AboveHead { height, head }) } else { Ok(height) }

@@ -19,7 +19,7 @@ use hyper_util::{
 };
 use jsonrpsee::{
     RpcModule,
-    core::RegisterMethodError,
+    core::{RegisterMethodError, middleware::RpcServiceBuilder},
     server::{
         BatchRequestConfig, Methods, PingConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle,
         StopHandle, TowerServiceBuilder, stop_channel,
@@ -30,15 +30,22 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
-use tower::{Service, ServiceExt, layer::util::Identity};
+use tower::{
+    Service, ServiceExt,
+    layer::util::{Identity, Stack},
+};
 use tower_http::cors::CorsLayer;
 
 use crate::{
     Backend, RpcLimits,
-    eth::{Eth, EthApiServer as _},
+    debug::DebugApiServer,
+    eth::{self, Eth},
+    modules,
     quorate::{Quorate, QuorateApiServer as _},
     subscribe,
+    txpool::{Txpool, TxpoolApiServer as _},
     web3::{NetApiServer, Web3, Web3ApiServer},
+    wording::WordingLayer,
 };
 
 /// A client that connects and says nothing is cut off after this.
@@ -75,7 +82,7 @@ pub struct RpcServer {
 #[derive(Clone)]
 struct App {
     web: Router,
-    rpc: TowerServiceBuilder<Identity, Identity>,
+    rpc: TowerServiceBuilder<Stack<WordingLayer, Identity>, Identity>,
     methods: Methods,
     stop: StopHandle,
     /// Each request and each WebSocket session needs an id of its own: subscriptions hang on it.
@@ -106,10 +113,14 @@ impl RpcServer {
             .enable_ws_ping(PingConfig::new())
             .set_id_provider(HexIds)
             .build();
+        let wording = WordingLayer { max_response_bytes: MAX_RESPONSE_BYTES };
         let (stop, sessions) = stop_channel();
         let app = App {
             web,
-            rpc: Server::builder().set_config(config).to_service_builder(),
+            rpc: Server::builder()
+                .set_config(config)
+                .set_rpc_middleware(RpcServiceBuilder::new().layer(wording))
+                .to_service_builder(),
             methods: methods(backend, limits)?,
             stop,
             next_id: Arc::default(),
@@ -185,13 +196,17 @@ impl App {
 }
 
 fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
-    let mut module = RpcModule::new(backend.clone());
-    subscribe::register(&mut module)?;
-    module.merge(Eth::new(backend.clone(), limits).into_rpc())?;
+    let mut module = RpcModule::new(());
+    module.merge(subscribe::module(backend.clone())?)?;
+    let eth = Eth::new(backend.clone(), limits);
+    module.merge(eth::module(&eth)?)?;
+    module.merge(DebugApiServer::into_rpc(eth))?;
+    module.merge(Txpool(backend.clone()).into_rpc())?;
     let web3 = Web3(backend.clone());
     module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
     module.merge(NetApiServer::into_rpc(web3))?;
     module.merge(Quorate(backend).into_rpc())?;
+    modules::register(&mut module)?;
     Ok(module.into())
 }
 

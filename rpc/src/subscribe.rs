@@ -3,14 +3,11 @@
 
 use std::sync::Arc;
 
-use alloy_rpc_types_eth::{
-    Filter,
-    pubsub::{Params as SubscriptionParams, SubscriptionKind},
-};
+use alloy_rpc_types_eth::{Filter, pubsub::SubscriptionKind};
 use jsonrpsee::{
     RpcModule, SubscriptionMessage, SubscriptionSink,
     core::{RegisterMethodError, SubscriptionError},
-    types::ErrorObjectOwned,
+    types::{ErrorObjectOwned, params::ParamsSequence},
 };
 use quorate_storage::LogFilter;
 use quorate_types::{ExecutedBlock, Height};
@@ -20,7 +17,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::{
     Backend, convert,
     error::RpcError,
-    eth::{check_size, to_filter},
+    eth::{FilterParam, check_size, to_filter},
 };
 
 /// What a subscriber wants of each block.
@@ -30,13 +27,13 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn parse(kind: SubscriptionKind, params: Option<SubscriptionParams>) -> Result<Self, RpcError> {
-        match (kind, params) {
-            (SubscriptionKind::NewHeads, None | Some(SubscriptionParams::None)) => Ok(Self::Heads),
-            (SubscriptionKind::Logs, None | Some(SubscriptionParams::None)) => Self::logs(&Filter::default()),
-            (SubscriptionKind::Logs, Some(SubscriptionParams::Logs(filter))) => Self::logs(&filter),
-            (SubscriptionKind::NewHeads | SubscriptionKind::Logs, Some(_)) => {
-                Err(RpcError::InvalidParams("the parameters do not fit the subscription".to_owned()))
+    fn parse(mut params: ParamsSequence<'_>) -> Result<Self, RpcError> {
+        let malformed = |error: ErrorObjectOwned| RpcError::InvalidParams(error.to_string());
+        match params.next::<SubscriptionKind>().map_err(malformed)? {
+            SubscriptionKind::NewHeads => Ok(Self::Heads),
+            SubscriptionKind::Logs => {
+                let filter = params.optional_next::<FilterParam>().map_err(malformed)?;
+                Self::logs(&filter.unwrap_or_default().0)
             }
             _ => Err(RpcError::InvalidParams("no such subscription: there are newHeads and logs".to_owned())),
         }
@@ -61,20 +58,15 @@ fn message<T: Serialize>(value: &T) -> Result<SubscriptionMessage, RpcError> {
     Ok(SubscriptionMessage::from(encoded))
 }
 
-/// Adds the subscription methods.
-pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMethodError> {
+/// The subscription methods.
+pub(crate) fn module(backend: Backend) -> Result<RpcModule<Backend>, RegisterMethodError> {
+    let mut module = RpcModule::new(backend);
     module.register_subscription(
         "eth_subscribe",
         "eth_subscription",
         "eth_unsubscribe",
         |params, pending, backend, _| async move {
-            let mut params = params.sequence();
-            let parsed = params
-                .next::<SubscriptionKind>()
-                .and_then(|kind| Ok((kind, params.optional_next::<SubscriptionParams>()?)))
-                .map_err(|error| RpcError::InvalidParams(error.to_string()))
-                .and_then(|(kind, params)| Wanted::parse(kind, params));
-            let wanted = match parsed {
+            let wanted = match Wanted::parse(params.sequence()) {
                 Ok(wanted) => wanted,
                 Err(error) => {
                     pending.reject(ErrorObjectOwned::from(error)).await;
@@ -87,7 +79,7 @@ pub(crate) fn register(module: &mut RpcModule<Backend>) -> Result<(), RegisterMe
             follow(&sink, blocks, &wanted).await
         },
     )?;
-    Ok(())
+    Ok(module)
 }
 
 async fn follow(

@@ -1,10 +1,14 @@
-//! `eth_feeHistory`.
+//! What gas costs: the base fee, suggestions, and `eth_feeHistory`.
 
 use alloy_consensus::Transaction as _;
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::FeeHistory;
+use jsonrpsee::{
+    core::{RpcResult, async_trait},
+    proc_macros::rpc,
+};
 use quorate_storage::StoredBlock;
-use quorate_types::{Height, UnrecoveredTransaction};
+use quorate_types::{Height, U64, U256, UnrecoveredTransaction};
 
 use super::Eth;
 use crate::error::RpcError;
@@ -13,9 +17,60 @@ use crate::error::RpcError;
 const MAX_BLOCKS: u64 = 1024;
 /// geth's bound on the percentiles of one question.
 const MAX_PERCENTILES: usize = 100;
+/// What the EVM's BLOBBASEFEE gives where nobody sends blobs: the least there is (EIP-4844).
+const BLOB_BASE_FEE: u128 = 1;
+
+#[rpc(server, namespace = "eth")]
+pub(crate) trait FeesApi {
+    #[method(name = "gasPrice")]
+    fn gas_price(&self) -> RpcResult<U256>;
+    #[method(name = "maxPriorityFeePerGas")]
+    fn max_priority_fee_per_gas(&self) -> RpcResult<U256>;
+    #[method(name = "baseFee")]
+    fn base_fee(&self) -> RpcResult<U256>;
+    #[method(name = "blobBaseFee")]
+    fn blob_base_fee(&self) -> RpcResult<U256>;
+    #[method(name = "feeHistory")]
+    async fn fee_history(
+        &self,
+        count: U64,
+        newest: BlockNumberOrTag,
+        percentiles: Option<Vec<f64>>,
+    ) -> RpcResult<FeeHistory>;
+}
+
+#[async_trait]
+impl FeesApiServer for Eth {
+    fn gas_price(&self) -> RpcResult<U256> {
+        Ok(U256::from(self.backend.next_base_fee()) + U256::from(self.backend.chain.suggested_tip_wei))
+    }
+
+    fn max_priority_fee_per_gas(&self) -> RpcResult<U256> {
+        Ok(U256::from(self.backend.chain.suggested_tip_wei))
+    }
+
+    /// The next block's.
+    fn base_fee(&self) -> RpcResult<U256> {
+        Ok(U256::from(self.backend.next_base_fee()))
+    }
+
+    fn blob_base_fee(&self) -> RpcResult<U256> {
+        Ok(U256::from(BLOB_BASE_FEE))
+    }
+
+    async fn fee_history(
+        &self,
+        count: U64,
+        newest: BlockNumberOrTag,
+        percentiles: Option<Vec<f64>>,
+    ) -> RpcResult<FeeHistory> {
+        self.heavy(move |eth| eth.read_fee_history(count.saturating_to(), newest, percentiles.as_deref()))
+            .await
+    }
+}
 
 impl Eth {
-    pub(super) fn read_fee_history(
+    fn read_fee_history(
         &self,
         count: u64,
         newest: BlockNumberOrTag,
@@ -25,7 +80,11 @@ impl Eth {
         if let Some(percentiles) = percentiles {
             check_percentiles(percentiles)?;
         }
-        let newest = self.backend.resolve(Some(newest.into()))?;
+        let (newest, head) = (self.backend.height_of(newest), self.backend.store.head().height);
+        if newest > head {
+            let what = format!("request beyond head block: requested {newest}, head {head}");
+            return Err(RpcError::Refused(what));
+        }
         let count = count.min(MAX_BLOCKS).min(newest.0 + 1);
         if count == 0 {
             return Ok(FeeHistory::default());
@@ -40,7 +99,7 @@ impl Eth {
             let header = self.backend.store.header(Height(height))?.ok_or(RpcError::UnknownBlock)?;
             history.base_fee_per_gas.push(u128::from(header.base_fee_per_gas.unwrap_or(0)));
             history.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));
-            history.base_fee_per_blob_gas.push(0);
+            history.base_fee_per_blob_gas.push(BLOB_BASE_FEE);
             history.blob_gas_used_ratio.push(0.0);
             if let (Some(rewards), Some(percentiles)) = (&mut history.reward, percentiles) {
                 let block = self.backend.store.block(Height(height))?.ok_or(RpcError::UnknownBlock)?;
@@ -49,7 +108,7 @@ impl Eth {
         }
         let last = self.backend.store.header(newest)?.ok_or(RpcError::UnknownBlock)?;
         history.base_fee_per_gas.push(u128::from(self.backend.chain.base_fee.next(&last)));
-        history.base_fee_per_blob_gas.push(0);
+        history.base_fee_per_blob_gas.push(BLOB_BASE_FEE);
         Ok(history)
     }
 
@@ -68,7 +127,7 @@ impl Eth {
         }
         tips.sort_unstable();
         let at = |percentile: &f64| {
-            let threshold = ratio(gas_before, 100) * percentile;
+            let threshold = (ratio(gas_before, 100) * percentile).floor();
             let mut passed = 0;
             let found = tips.iter().find(|(_, gas)| {
                 passed += gas;
@@ -88,7 +147,8 @@ fn check_percentiles(percentiles: &[f64]) -> Result<(), RpcError> {
     if let Some(bad) = percentiles.iter().find(|it| !(0.0..=100.0).contains(*it)) {
         return invalid(bad.to_string());
     }
-    if percentiles.is_sorted() { Ok(()) } else { invalid("they must not decrease".to_owned()) }
+    let rise = percentiles.is_sorted_by(|low, high| low < high);
+    if rise { Ok(()) } else { invalid("they must rise".to_owned()) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people; gas stays far below 2^53")]

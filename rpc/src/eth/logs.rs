@@ -2,17 +2,34 @@
 
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
+use jsonrpsee::{
+    core::{RpcResult, async_trait},
+    proc_macros::rpc,
+};
 use quorate_storage::LogFilter;
 use quorate_types::Height;
 
-use super::Eth;
+use super::{Eth, params::FilterParam};
 use crate::{convert, error::RpcError};
 
 /// geth's bound on the addresses, and on the topics in one place, of a filter.
 const MAX_FILTER_VALUES: usize = 1000;
 
+#[rpc(server, namespace = "eth")]
+pub(crate) trait LogsApi {
+    #[method(name = "getLogs")]
+    async fn logs(&self, filter: FilterParam) -> RpcResult<Vec<Log>>;
+}
+
+#[async_trait]
+impl LogsApiServer for Eth {
+    async fn logs(&self, filter: FilterParam) -> RpcResult<Vec<Log>> {
+        self.heavy(move |eth| eth.find_logs(&filter.0)).await
+    }
+}
+
 impl Eth {
-    pub(super) fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
+    fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
         check_size(filter)?;
         let head = self.backend.store.head().height;
         let (from, to) = match filter.block_option {
@@ -42,18 +59,27 @@ impl Eth {
         Ok(found.into_iter().map(convert::found_log).collect())
     }
 
+    /// The heights that a client's range names. Only numbers that can never make sense are refused: a poller that asks from the
+    /// block after the head to the latest just has nothing to get yet.
     fn range(
         &self,
         from: Option<BlockNumberOrTag>,
         to: Option<BlockNumberOrTag>,
     ) -> Result<(Height, Height), RpcError> {
-        let from_height = self.backend.height_of(from.unwrap_or_default());
-        let to_height = self.backend.height_of(to.unwrap_or_default());
-        let explicit = |tag: Option<BlockNumberOrTag>| matches!(tag, Some(BlockNumberOrTag::Number(_)));
-        if from_height > to_height && explicit(from) && explicit(to) {
-            return Err(RpcError::InvalidParams("invalid block range params".to_owned()));
+        let refused = |what: &str| Err(RpcError::InvalidParams(what.to_owned()));
+        if [from, to].contains(&Some(BlockNumberOrTag::Pending)) {
+            return refused("pending logs are not supported");
         }
-        Ok((from_height, to_height))
+        if let (Some(BlockNumberOrTag::Number(from)), Some(BlockNumberOrTag::Number(to))) = (from, to)
+            && from > to
+        {
+            return refused("invalid block range params");
+        }
+        let (from, to_height) = (from.unwrap_or_default(), self.backend.height_of(to.unwrap_or_default()));
+        if to_height > self.backend.store.head().height {
+            return refused("block range extends beyond current head block");
+        }
+        Ok((self.backend.height_of(from), to_height))
     }
 }
 
@@ -64,9 +90,10 @@ impl Eth {
 pub(crate) fn check_size(filter: &Filter) -> Result<(), RpcError> {
     let largest = filter.topics.iter().map(|topic| topic.len()).chain([filter.address.len()]).max();
     match largest {
-        Some(count) if count > MAX_FILTER_VALUES => Err(RpcError::InvalidParams(format!(
-            "the filter names {count} addresses or topics in one place, {MAX_FILTER_VALUES} are allowed"
-        ))),
+        Some(count) if count > MAX_FILTER_VALUES => {
+            let what = "exceed max addresses or topics per search position";
+            Err(RpcError::InvalidParams(format!("{what}: {count}, {MAX_FILTER_VALUES} are allowed")))
+        }
         _ => Ok(()),
     }
 }

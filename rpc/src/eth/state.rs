@@ -1,67 +1,77 @@
-//! Calls and estimates.
+//! Accounts, code and storage at a block.
 
-use alloy_eips::BlockId;
-use alloy_rpc_types_eth::TransactionRequest;
-use quorate_execution::{CallFee, CallRequest, CallStatus};
-use quorate_types::{Bytes, TxKind};
+use std::collections::BTreeMap;
 
-use super::Eth;
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use jsonrpsee::{core::RpcResult, proc_macros::rpc};
+use quorate_types::{Address, B256, Bytes, U64, U256};
+
+use super::{Eth, params::StorageKey};
 use crate::error::RpcError;
 
-impl Eth {
-    pub(super) fn run_call(
-        &self,
-        request: TransactionRequest,
-        block: Option<BlockId>,
-    ) -> Result<Bytes, RpcError> {
-        let (state, header) = self.backend.state_and_header(block)?;
-        let outcome = self.backend.executor.call(&header, state, &call_request(request)?)?;
-        match outcome.status {
-            CallStatus::Success => Ok(outcome.output),
-            CallStatus::Reverted => {
-                let message = quorate_execution::revert_message(&outcome.output);
-                Err(RpcError::Reverted { message, data: outcome.output })
-            }
-            CallStatus::Halted(reason) => Err(RpcError::Refused(reason)),
-        }
-    }
+/// geth's bound on the slots of one question.
+const MAX_SLOTS: usize = 1024;
 
-    pub(super) fn run_estimate(
+#[rpc(server, namespace = "eth")]
+pub(crate) trait StateApi {
+    #[method(name = "getBalance")]
+    fn balance(&self, address: Address, block: Option<BlockId>) -> RpcResult<U256>;
+    #[method(name = "getTransactionCount")]
+    fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64>;
+    #[method(name = "getCode")]
+    fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes>;
+    #[method(name = "getStorageAt")]
+    fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256>;
+    #[method(name = "getStorageValues", blocking)]
+    fn storage_values(
         &self,
-        request: TransactionRequest,
+        slots: BTreeMap<Address, Vec<StorageKey>>,
         block: Option<BlockId>,
-    ) -> Result<u64, RpcError> {
-        let (state, header) = self.backend.state_and_header(block)?;
-        Ok(self.backend.executor.estimate(&header, state, &call_request(request)?)?)
-    }
+    ) -> RpcResult<BTreeMap<Address, Vec<B256>>>;
 }
 
-/// A client's request as the executor takes it.
-fn call_request(request: TransactionRequest) -> Result<CallRequest, RpcError> {
-    let fee = match (request.gas_price, request.max_fee_per_gas, request.max_priority_fee_per_gas) {
-        (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
-            let what = "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified";
-            return Err(RpcError::InvalidParams(what.to_owned()));
+impl StateApiServer for Eth {
+    fn balance(&self, address: Address, block: Option<BlockId>) -> RpcResult<U256> {
+        let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
+        Ok(account.unwrap_or_default().balance)
+    }
+
+    fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64> {
+        let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
+        let nonce = account.unwrap_or_default().nonce;
+        let pending = matches!(block, Some(BlockId::Number(BlockNumberOrTag::Pending)));
+        let nonce = if pending { self.backend.pool.lock().pending_nonce(address, nonce) } else { nonce };
+        Ok(U64::from(nonce))
+    }
+
+    fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes> {
+        let state = self.backend.state(block)?;
+        let account = state.account(address).map_err(RpcError::from)?.unwrap_or_default();
+        Ok(state.code(account.code_hash).map_err(RpcError::from)?)
+    }
+
+    fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256> {
+        let value = self.backend.state(block)?.slot(address, slot.0).map_err(RpcError::from)?;
+        Ok(value.into())
+    }
+
+    fn storage_values(
+        &self,
+        slots: BTreeMap<Address, Vec<StorageKey>>,
+        block: Option<BlockId>,
+    ) -> RpcResult<BTreeMap<Address, Vec<B256>>> {
+        let count: usize = slots.values().map(Vec::len).sum();
+        if count == 0 {
+            return Err(RpcError::InvalidParams("empty request".to_owned()).into());
         }
-        (Some(price), None, None) => CallFee::Price(price),
-        (None, None, None) => CallFee::Free,
-        (None, max_fee, tip) => {
-            CallFee::Dynamic { max_fee: max_fee.or(tip).unwrap_or(0), max_priority_fee: tip.unwrap_or(0) }
+        if count > MAX_SLOTS {
+            return Err(RpcError::TooMuch(format!("too many slots (max {MAX_SLOTS})")).into());
         }
-    };
-    let data =
-        request.input.try_into_unique_input().map_err(|error| RpcError::InvalidParams(error.to_string()))?;
-    Ok(CallRequest {
-        from: request.from.unwrap_or_default(),
-        to: request.to.and_then(|to| match to {
-            TxKind::Call(address) => Some(address),
-            TxKind::Create => None,
-        }),
-        gas: request.gas,
-        fee,
-        value: request.value.unwrap_or_default(),
-        data: data.unwrap_or_default(),
-        access_list: request.access_list.unwrap_or_default(),
-        authorization_list: request.authorization_list.unwrap_or_default(),
-    })
+        let state = self.backend.state(block)?;
+        let values = |(address, slots): (Address, Vec<StorageKey>)| {
+            let values = slots.iter().map(|slot| state.slot(address, slot.0).map(B256::from));
+            Ok((address, values.collect::<Result<_, _>>().map_err(RpcError::from)?))
+        };
+        slots.into_iter().map(values).collect()
+    }
 }

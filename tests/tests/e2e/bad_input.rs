@@ -28,7 +28,7 @@ fn shout(port: u16, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn post(port: u16, body: &str) -> String {
+pub fn post(port: u16, body: &str) -> String {
     let length = body.len();
     shout(port, format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").as_bytes())
 }

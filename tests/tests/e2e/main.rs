@@ -7,6 +7,7 @@ mod endurance;
 mod faults;
 mod flood;
 mod power_cut;
+mod reading;
 mod sharing;
 mod stranger;
 mod transactions;

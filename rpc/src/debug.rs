@@ -1,0 +1,60 @@
+//! The `debug` namespace: the bytes behind what other methods show.
+
+use alloy_consensus::{Block, BlockBody};
+use alloy_eips::{BlockId, Encodable2718 as _};
+use alloy_rlp::Encodable;
+use jsonrpsee::{core::RpcResult, proc_macros::rpc};
+use quorate_types::{B256, Bytes};
+use serde_json::Value;
+
+use crate::{convert, error::RpcError, eth::Eth};
+
+#[rpc(server, namespace = "debug")]
+pub(crate) trait DebugApi {
+    #[method(name = "getRawHeader")]
+    fn raw_header(&self, block: BlockId) -> RpcResult<Bytes>;
+    #[method(name = "getRawBlock", blocking)]
+    fn raw_block(&self, block: BlockId) -> RpcResult<Bytes>;
+    #[method(name = "getRawReceipts", blocking)]
+    fn raw_receipts(&self, block: BlockId) -> RpcResult<Vec<Bytes>>;
+    #[method(name = "getRawTransaction", blocking)]
+    fn raw_transaction(&self, hash: B256) -> RpcResult<Bytes>;
+    #[method(name = "getBadBlocks")]
+    fn bad_blocks(&self) -> RpcResult<Vec<Value>>;
+}
+
+impl DebugApiServer for Eth {
+    fn raw_header(&self, block: BlockId) -> RpcResult<Bytes> {
+        let height = self.backend.resolve(Some(block))?;
+        let header = self.backend.store.header(height).map_err(RpcError::from)?;
+        Ok(encoded(&header.ok_or(RpcError::UnknownBlock)?))
+    }
+
+    /// The block as Ethereum's wire protocol has it.
+    fn raw_block(&self, block: BlockId) -> RpcResult<Bytes> {
+        let block = self.find_block(block)?.ok_or(RpcError::UnknownBlock)?;
+        let transactions = convert::envelopes(&block, self.backend.chain.chain_id)?;
+        let body = BlockBody { transactions, ommers: Vec::new(), withdrawals: Some(Vec::new().into()) };
+        Ok(encoded(&Block::new(block.block.header().clone(), body)))
+    }
+
+    fn raw_receipts(&self, block: BlockId) -> RpcResult<Vec<Bytes>> {
+        let block = self.find_block(block)?.ok_or(RpcError::UnknownBlock)?;
+        Ok(block.receipts.iter().map(|receipt| receipt.encoded_2718().into()).collect())
+    }
+
+    fn raw_transaction(&self, hash: B256) -> RpcResult<Bytes> {
+        Ok(Self::raw_transaction(self, hash)?.unwrap_or_default())
+    }
+
+    /// A block that is not valid gets no certificate, so none is ever kept.
+    fn bad_blocks(&self) -> RpcResult<Vec<Value>> {
+        Ok(Vec::new())
+    }
+}
+
+fn encoded(value: &impl Encodable) -> Bytes {
+    let mut bytes = Vec::with_capacity(value.length());
+    value.encode(&mut bytes);
+    bytes.into()
+}

@@ -1,0 +1,138 @@
+//! Transactions: sent, found by hash or by place, their raw bytes and receipts.
+
+use std::sync::Arc;
+
+use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_rpc_types_eth::TransactionReceipt;
+use jsonrpsee::{
+    core::{RpcResult, async_trait},
+    proc_macros::rpc,
+};
+use quorate_storage::StoredBlock;
+use quorate_types::{B256, Bytes, U64};
+use tokio::sync::oneshot;
+
+use super::Eth;
+use crate::{
+    Submission,
+    convert::{self, TransactionView},
+    error::RpcError,
+};
+
+#[rpc(server, namespace = "eth")]
+pub(crate) trait TransactionsApi {
+    #[method(name = "sendRawTransaction")]
+    async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256>;
+    #[method(name = "getTransactionByHash", blocking)]
+    fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>>;
+    #[method(name = "getTransactionByBlockNumberAndIndex", blocking)]
+    fn transaction_in_number(
+        &self,
+        number: BlockNumberOrTag,
+        index: U64,
+    ) -> RpcResult<Option<TransactionView>>;
+    #[method(name = "getTransactionByBlockHashAndIndex", blocking)]
+    fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>>;
+    #[method(name = "getTransactionReceipt", blocking)]
+    fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>>;
+    #[method(name = "getRawTransactionByHash", blocking)]
+    fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes>;
+    #[method(name = "getRawTransactionByBlockNumberAndIndex", blocking)]
+    fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes>;
+    #[method(name = "getRawTransactionByBlockHashAndIndex", blocking)]
+    fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes>;
+    #[method(name = "pendingTransactions")]
+    fn pending_transactions(&self) -> RpcResult<Vec<TransactionView>>;
+}
+
+/// A block, and which of its transactions.
+type Place = (Arc<StoredBlock>, usize);
+
+impl Eth {
+    fn located(&self, hash: B256) -> Result<Option<Place>, RpcError> {
+        let Some((height, index)) = self.backend.store.transaction(hash)? else { return Ok(None) };
+        let block = self.backend.store.block(height)?.ok_or(RpcError::UnknownBlock)?;
+        Ok(Some((block, usize::try_from(index).unwrap_or(usize::MAX))))
+    }
+
+    fn at(&self, block: BlockId, index: U64) -> Result<Option<Place>, RpcError> {
+        let index = usize::try_from(index.to::<u64>()).unwrap_or(usize::MAX);
+        let block = self.find_block(block)?.filter(|it| index < it.block.transactions().len());
+        Ok(block.map(|block| (block, index)))
+    }
+
+    fn seen(&self, place: Option<Place>) -> RpcResult<Option<TransactionView>> {
+        let Some((block, index)) = place else { return Ok(None) };
+        Ok(Some(convert::transaction(&block, index, self.backend.chain.chain_id)?))
+    }
+
+    fn pending(&self, hash: B256) -> Option<TransactionView> {
+        let transaction = self.backend.pool.lock().get(hash).cloned()?;
+        Some(convert::pending(&transaction, self.backend.next_base_fee()))
+    }
+
+    /// The bytes of a transaction in a block or in the pool.
+    pub(crate) fn raw_transaction(&self, hash: B256) -> Result<Option<Bytes>, RpcError> {
+        match self.located(hash)? {
+            Some(place) => Ok(Some(raw(&place))),
+            None => Ok(self.backend.pool.lock().get(hash).map(|it| it.raw().clone())),
+        }
+    }
+}
+
+fn raw((block, index): &Place) -> Bytes {
+    block.block.transactions()[*index].clone()
+}
+
+#[async_trait]
+impl TransactionsApiServer for Eth {
+    /// Answers on admission to the pool, not on inclusion.
+    async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256> {
+        let (reply, answer) = oneshot::channel();
+        let busy =
+            || RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
+        self.backend.submissions.try_send(Submission { raw, reply }).map_err(|_| busy())?;
+        let admitted = answer.await.map_err(|_| RpcError::Internal("the node is stopping".to_owned()))?;
+        Ok(admitted.map_err(RpcError::Refused)?)
+    }
+
+    fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
+        let found = self.seen(self.located(hash)?)?;
+        Ok(found.or_else(|| self.pending(hash)))
+    }
+
+    fn transaction_in_number(
+        &self,
+        number: BlockNumberOrTag,
+        index: U64,
+    ) -> RpcResult<Option<TransactionView>> {
+        self.seen(self.at(number.into(), index)?)
+    }
+
+    fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>> {
+        self.seen(self.at(hash.into(), index)?)
+    }
+
+    fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>> {
+        let Some((block, index)) = self.located(hash)? else { return Ok(None) };
+        Ok(Some(convert::receipt(&block, index, self.backend.chain.chain_id)?))
+    }
+
+    /// What does not exist has no bytes, in geth's answer too.
+    fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes> {
+        Ok(self.raw_transaction(hash)?.unwrap_or_default())
+    }
+
+    fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes> {
+        Ok(self.at(number.into(), index)?.as_ref().map(raw).unwrap_or_default())
+    }
+
+    fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes> {
+        Ok(self.at(hash.into(), index)?.as_ref().map(raw).unwrap_or_default())
+    }
+
+    /// Those of the node's own accounts, and it has none; `txpool_content` has all.
+    fn pending_transactions(&self) -> RpcResult<Vec<TransactionView>> {
+        Ok(Vec::new())
+    }
+}

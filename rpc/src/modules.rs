@@ -1,0 +1,18 @@
+//! `rpc_modules`: which namespaces there are.
+
+use std::collections::BTreeMap;
+
+use jsonrpsee::{RpcModule, core::RegisterMethodError};
+use serde_json::json;
+
+/// geth's: namespaces have had no other version since they have one.
+const VERSION: &str = "1.0";
+
+/// Adds `rpc_modules`, which names the namespaces of `methods`.
+pub(crate) fn register(methods: &mut RpcModule<()>) -> Result<(), RegisterMethodError> {
+    let names = methods.method_names().chain(["rpc_modules"]);
+    let modules: BTreeMap<String, &str> =
+        names.filter_map(|name| Some((name.split_once('_')?.0.to_owned(), VERSION))).collect();
+    methods.register_method("rpc_modules", move |_, (), _| json!(modules))?;
+    Ok(())
+}

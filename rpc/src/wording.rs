@@ -1,0 +1,116 @@
+//! Errors in geth's words: clients match on them, and test suites hold that `-32602` carries no data.
+
+use std::future::Future;
+
+use jsonrpsee::{
+    BatchResponseBuilder, MethodResponse,
+    core::middleware::{Batch, BatchEntry, Notification, RpcServiceT},
+    types::{ErrorObject, Request, Response, ResponsePayload, error::ErrorCode},
+};
+use serde_json::Value;
+use tower::Layer;
+
+/// Puts a [`Wording`] around a service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WordingLayer {
+    /// The most bytes of all answers to one batch.
+    pub(crate) max_response_bytes: u32,
+}
+
+impl<S> Layer<S> for WordingLayer {
+    type Service = Wording<S>;
+
+    fn layer(&self, inner: S) -> Wording<S> {
+        let max_response_bytes = usize::try_from(self.max_response_bytes).unwrap_or(usize::MAX);
+        Wording { inner, max_response_bytes }
+    }
+}
+
+/// The service that runs the methods, with its refusals reworded.
+#[derive(Clone, Debug)]
+pub(crate) struct Wording<S> {
+    inner: S,
+    max_response_bytes: usize,
+}
+
+/// What stands in a refusal by the framework is put as geth puts it; everything else is passed on untouched.
+fn reworded(response: MethodResponse, method: &str) -> MethodResponse {
+    let (unknown, invalid) = (ErrorCode::MethodNotFound.code(), ErrorCode::InvalidParams.code());
+    let code = response.as_error_code().filter(|code| [unknown, invalid].contains(code));
+    let Some(code) = code else { return response };
+    let Ok(read) = serde_json::from_str::<Response<'_, Value>>(response.as_json().get()) else {
+        return response;
+    };
+    let ResponsePayload::Error(error) = &read.payload else { return response };
+    let message = if code == unknown {
+        format!("the method {method} does not exist/is not available")
+    } else {
+        let Some(reason) = error.data().and_then(|data| serde_json::from_str::<String>(data.get()).ok())
+        else {
+            return response;
+        };
+        format!("invalid argument: {reason}")
+    };
+    MethodResponse::error(read.id, ErrorObject::owned(code, message, None::<()>))
+}
+
+impl<S> RpcServiceT for Wording<S>
+where
+    S: RpcServiceT<
+            MethodResponse = MethodResponse,
+            NotificationResponse = MethodResponse,
+            BatchResponse = MethodResponse,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let inner = self.inner.clone();
+        async move {
+            let method = request.method.clone();
+            reworded(inner.call(request).await, &method)
+        }
+    }
+
+    /// The calls one after the other, each as if it came alone: the service below would not pass them through here.
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let (this, mut answers) =
+            (self.clone(), BatchResponseBuilder::new_with_limit(self.max_response_bytes));
+        async move {
+            let mut notified = false;
+            for entry in batch {
+                let answer = match entry {
+                    Ok(BatchEntry::Call(request)) => this.call(request).await,
+                    Ok(BatchEntry::Notification(notification)) => {
+                        notified = true;
+                        this.notification(notification).await;
+                        continue;
+                    }
+                    Err(malformed) => {
+                        let (error, id) = malformed.into_parts();
+                        MethodResponse::error(id, error)
+                    }
+                };
+                if let Err(too_large) = answers.append(answer) {
+                    return too_large;
+                }
+            }
+            if answers.is_empty() && notified {
+                return MethodResponse::notification();
+            }
+            MethodResponse::from_batch(answers.finish())
+        }
+    }
+
+    fn notification<'a>(
+        &self,
+        notification: Notification<'a>,
+    ) -> impl Future<Output = MethodResponse> + Send + 'a {
+        self.inner.notification(notification)
+    }
+}
