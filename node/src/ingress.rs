@@ -14,7 +14,7 @@ use quorate_types::{
     Address, B256, Block, Bytes, NodeId, Transaction, TransactionError, UnrecoveredTransaction,
 };
 use rayon::prelude::*;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -118,6 +118,8 @@ pub(crate) struct Ingress {
     pub(crate) sharing: Sharing,
     pub(crate) conduct: Conduct,
     pub(crate) recovery: Recovery,
+    /// Tells clients that follow the pool.
+    pub(crate) admitted: broadcast::Sender<B256>,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -190,6 +192,10 @@ impl Ingress {
             }
         }
         for (bytes, result, origin) in replies {
+            if let Ok(hash) = &result {
+                // Nobody may follow the pool.
+                let _ = self.admitted.send(*hash);
+            }
             match (origin, result) {
                 // The client may be gone.
                 (Origin::Client(reply), result) => drop(reply.send(result.map_err(Refusal::into_reason))),

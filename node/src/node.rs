@@ -3,7 +3,7 @@
 //! ```text
 //! network --frames--> gate --Event--> driver (own thread) --effects--> network, chain, bodies
 //!         --batches-> ingress <-- submissions -- rpc          |
-//!         --requests> library                          chain (own thread) --committed--> rpc subscriptions
+//!         --requests> library                          chain (own thread) --head--> rpc subscriptions
 //!         --heads---> sync task <------ behind -------- driver
 //! ```
 

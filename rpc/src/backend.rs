@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use quorate_execution::Executor;
 use quorate_storage::Store;
 use quorate_txpool::Pool;
-use quorate_types::{B256, Bytes, ChainConfig, ExecutedBlock, Height, NodeId};
+use quorate_types::{B256, Bytes, ChainConfig, Height, NodeId};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -24,8 +24,10 @@ pub struct Backend {
     pub pool: Arc<Mutex<Pool>>,
     /// The way in for raw transactions; bounded, so that overload is refused at once.
     pub submissions: mpsc::Sender<Submission>,
-    /// Decided blocks, once they are readable here.
-    pub committed: broadcast::Sender<Arc<ExecutedBlock>>,
+    /// The head, once it is readable here.
+    pub head: watch::Receiver<Height>,
+    /// Transactions as they come into the pool, by hash.
+    pub admitted: broadcast::Sender<B256>,
     /// The node's state.
     pub status: watch::Receiver<NodeStatus>,
     /// The replica's state.

@@ -3,10 +3,8 @@
 use alloy_consensus::{ReceiptEnvelope, Transaction as _, transaction::Recovered};
 use alloy_rpc_types_eth as view;
 use quorate_execution::block_rlp_length;
-use quorate_storage::{FoundLog, LogFilter, StoredBlock};
-use quorate_types::{
-    Address, B256, Envelope, ExecutedBlock, Header, Log, Transaction, U256, UnrecoveredTransaction, keccak256,
-};
+use quorate_storage::{FoundLog, StoredBlock};
+use quorate_types::{Address, B256, Envelope, Header, Log, Transaction, U256, UnrecoveredTransaction};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -192,28 +190,4 @@ pub(crate) fn found_log(found: FoundLog) -> view::Log {
         log_index: Some(found.log_index.into()),
         removed: false,
     }
-}
-
-/// The logs of a block that pass a filter.
-pub(crate) fn logs_of(executed: &ExecutedBlock, filter: &LogFilter) -> Vec<view::Log> {
-    let header = executed.block.header();
-    let mut all = Vec::new();
-    let mut next: u64 = 0;
-    let receipts = executed.receipts.iter().zip(executed.block.transactions());
-    for (index, (receipt, raw)) in (0_u64..).zip(receipts) {
-        for (log, log_index) in receipt.logs().iter().zip(next..).filter(|(log, _)| filter.matches(log)) {
-            all.push(view::Log {
-                inner: log.clone(),
-                block_hash: Some(executed.hash()),
-                block_number: Some(header.number),
-                block_timestamp: Some(header.timestamp),
-                transaction_hash: Some(keccak256(raw)),
-                transaction_index: Some(index),
-                log_index: Some(log_index),
-                removed: false,
-            });
-        }
-        next += receipt.logs().len() as u64;
-    }
-    all
 }

@@ -34,6 +34,14 @@ pub enum RpcError {
     /// The parameters make no sense together.
     #[error("{0}")]
     InvalidParams(String),
+    /// Nothing of this name can be followed.
+    #[error("no {kind:?} subscription in {namespace} namespace")]
+    NoSubscription {
+        /// What was asked for.
+        kind: String,
+        /// Where.
+        namespace: &'static str,
+    },
     /// The pool or the ingress refused a transaction.
     #[error("{0}")]
     Refused(String),
@@ -81,6 +89,9 @@ impl From<RpcError> for ErrorObjectOwned {
         let message = error.to_string();
         match error {
             RpcError::InvalidParams(_) => Self::owned(ErrorCode::InvalidParams.code(), message, None::<()>),
+            RpcError::NoSubscription { .. } => {
+                Self::owned(ErrorCode::MethodNotFound.code(), message, None::<()>)
+            }
             RpcError::Reverted { data, .. } => Self::owned(REVERTED, message, Some(data)),
             RpcError::TooMuch(_) => Self::owned(CLIENT_LIMIT, message, None::<()>),
             RpcError::Limit(_) => Self::owned(LIMIT_EXCEEDED, message, None::<()>),

@@ -12,6 +12,9 @@
 //! ```
 //! [`wording`] puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
 //!
+//! Filters and subscriptions are places in the chain ([`feed`]): each poll, and each new head, reads on from there. Nothing
+//! is kept for who does not come for it.
+//!
 //! A method answers from one view of the state. When a new head or a receipt is out, state, logs and
 //! receipts of that block are readable here.
 
@@ -22,6 +25,8 @@ mod convert;
 mod debug;
 mod error;
 mod eth;
+mod feed;
+mod ids;
 mod modules;
 mod quorate;
 mod resolve;

@@ -6,10 +6,15 @@ use std::{
 };
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_rpc_types_eth::SyncInfo;
 use quorate_storage::{StateView, StoredBlock};
-use quorate_types::{Address, Header, Height};
+use quorate_types::{Address, B256, Header, Height, U256};
 
-use crate::{Backend, error::RpcError};
+use crate::{
+    Backend, SyncRange,
+    convert::{self, TransactionView},
+    error::RpcError,
+};
 
 impl Backend {
     /// The base fee of the block after the head.
@@ -21,6 +26,22 @@ impl Backend {
     pub(crate) fn pending_header(&self) -> Header {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.executor.unsealed(&self.store.head().header, now, Address::ZERO)
+    }
+
+    /// A transaction that waits in the pool, as clients read it.
+    pub(crate) fn pending_transaction(&self, hash: B256) -> Option<TransactionView> {
+        let transaction = self.pool.lock().get(hash).cloned()?;
+        Some(convert::pending(&transaction, self.next_base_fee()))
+    }
+
+    /// What a sync is about.
+    pub(crate) fn sync_info(&self, range: SyncRange) -> SyncInfo {
+        SyncInfo {
+            starting_block: U256::from(range.starting.0),
+            current_block: U256::from(self.store.head().height.0),
+            highest_block: U256::from(range.highest.0),
+            ..SyncInfo::default()
+        }
     }
 
     /// The height that a number or tag names. `pending` reads the state of the head, on which it is built.

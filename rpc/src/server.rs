@@ -21,8 +21,8 @@ use jsonrpsee::{
     RpcModule,
     core::{RegisterMethodError, middleware::RpcServiceBuilder},
     server::{
-        BatchRequestConfig, Methods, PingConfig, RandomIntegerIdProvider, Server, ServerConfig, ServerHandle,
-        StopHandle, TowerServiceBuilder, stop_channel,
+        BatchRequestConfig, Methods, PingConfig, Server, ServerConfig, ServerHandle, StopHandle,
+        TowerServiceBuilder, stop_channel,
     },
 };
 use tokio::{
@@ -40,6 +40,7 @@ use crate::{
     Backend, RpcLimits,
     debug::DebugApiServer,
     eth::{self, Eth},
+    ids::HexIds,
     modules,
     quorate::{Quorate, QuorateApiServer as _},
     subscribe,
@@ -197,7 +198,7 @@ impl App {
 
 fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(());
-    module.merge(subscribe::module(backend.clone())?)?;
+    module.merge(subscribe::module(backend.clone(), limits)?)?;
     let eth = Eth::new(backend.clone(), limits);
     module.merge(eth::module(&eth)?)?;
     module.merge(DebugApiServer::into_rpc(eth))?;
@@ -208,17 +209,4 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     module.merge(Quorate(backend).into_rpc())?;
     modules::register(&mut module)?;
     Ok(module.into())
-}
-
-/// Subscription ids as hex strings, which is what Ethereum's clients expect.
-#[derive(Debug)]
-struct HexIds;
-
-impl jsonrpsee::core::traits::IdProvider for HexIds {
-    fn next_id(&self) -> jsonrpsee::types::SubscriptionId<'static> {
-        match RandomIntegerIdProvider.next_id() {
-            jsonrpsee::types::SubscriptionId::Num(id) => format!("{id:#x}").into(),
-            text @ jsonrpsee::types::SubscriptionId::Str(_) => text,
-        }
-    }
 }

@@ -35,23 +35,37 @@ pub(crate) struct Wording<S> {
 
 /// What stands in a refusal by the framework is put as geth puts it; everything else is passed on untouched.
 fn reworded(response: MethodResponse, method: &str) -> MethodResponse {
-    let (unknown, invalid) = (ErrorCode::MethodNotFound.code(), ErrorCode::InvalidParams.code());
-    let code = response.as_error_code().filter(|code| [unknown, invalid].contains(code));
-    let Some(code) = code else { return response };
+    if response.as_error_code().is_none_or(|code| !REWORDED.iter().any(|it| it.code() == code)) {
+        return response;
+    }
     let Ok(read) = serde_json::from_str::<Response<'_, Value>>(response.as_json().get()) else {
         return response;
     };
     let ResponsePayload::Error(error) = &read.payload else { return response };
-    let message = if code == unknown {
-        format!("the method {method} does not exist/is not available")
-    } else {
-        let Some(reason) = error.data().and_then(|data| serde_json::from_str::<String>(data.get()).ok())
-        else {
-            return response;
-        };
-        format!("invalid argument: {reason}")
-    };
-    MethodResponse::error(read.id, ErrorObject::owned(code, message, None::<()>))
+    match in_geths_words(error, method) {
+        Some((code, message)) => {
+            MethodResponse::error(read.id, ErrorObject::owned(code.code(), message, None::<()>))
+        }
+        None => response,
+    }
+}
+
+/// What the framework refuses with.
+const REWORDED: [ErrorCode; 3] =
+    [ErrorCode::MethodNotFound, ErrorCode::InvalidParams, ErrorCode::InternalError];
+
+fn in_geths_words(error: &ErrorObject<'_>, method: &str) -> Option<(ErrorCode, String)> {
+    let unknown = ErrorCode::MethodNotFound;
+    // Methods of ours refuse with these codes as well, in words that geth has.
+    if error.message() == unknown.message() {
+        return Some((unknown, format!("the method {method} does not exist/is not available")));
+    }
+    if error.code() == ErrorCode::InternalError.code() {
+        // Over HTTP there is nowhere to send them.
+        return method.ends_with("subscribe").then(|| (unknown, "notifications not supported".to_owned()));
+    }
+    let reason: String = serde_json::from_str(error.data()?.get()).ok()?;
+    Some((ErrorCode::InvalidParams, format!("invalid argument: {reason}")))
 }
 
 impl<S> RpcServiceT for Wording<S>

@@ -11,7 +11,7 @@ use quorate_types::{
     Address, B256, Block, Bytes, ChainConfig, CommitCertificate, ExecutedBlock, Height, NodeId, RejectReason,
     StateChanges, Transaction, ValidatorSet,
 };
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use super::{ApplyError, Candidates, Command, candidates::Executed};
 use crate::{clock, metrics};
@@ -27,7 +27,8 @@ pub(crate) struct ChainParts {
     pub(crate) executor: Arc<Executor>,
     pub(crate) pool: Arc<Mutex<Pool>>,
     pub(crate) candidates: Candidates,
-    pub(crate) committed: broadcast::Sender<Arc<ExecutedBlock>>,
+    /// Tells clients that follow the chain.
+    pub(crate) head: watch::Sender<Height>,
     pub(crate) config: Arc<ChainConfig>,
     /// Tells the replica what is durable.
     pub(crate) announce: Box<dyn Fn(Height) + Send>,
@@ -236,8 +237,7 @@ impl Chain {
         tracing::info!(%height, hash = %executed.hash(), transactions, gas = header.gas_used, "committed block");
         metrics::committed(executed);
         (self.0.announce)(height);
-        // Nobody subscribes: no harm.
-        let _ = self.0.committed.send(Arc::new(executed.clone()));
+        self.0.head.send_replace(height);
     }
 
     fn head(&self) -> Head {

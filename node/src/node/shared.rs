@@ -11,7 +11,7 @@ use quorate_rpc::{Backend, ConsensusRecord, ConsensusState, NodeStatus, Submissi
 use quorate_storage::Store;
 use quorate_sync::{Input as SyncInput, SyncConfig, Syncer};
 use quorate_txpool::{NextBlock, Pool, PoolConfig};
-use quorate_types::{Domain, Ed25519, ExecutedBlock, Height, NodeId};
+use quorate_types::{B256, Domain, Ed25519, Height, NodeId};
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{disk::Disk, network_events::Sorter};
@@ -33,8 +33,8 @@ use crate::{
     watch::{Alarms, EvidenceFile, Names, Watcher, WatcherParts},
 };
 
-/// Decided blocks that a subscriber may be behind before it is cut off.
-const COMMITTED_CAPACITY: usize = 1024;
+/// Admitted transactions, by hash, that a client which follows the pool may be behind.
+const ADMITTED_CAPACITY: usize = 8192;
 
 /// One end of each queue; all are bounded.
 pub(super) struct Queues {
@@ -61,7 +61,8 @@ pub(super) struct Shared {
     answers: mpsc::Sender<Event>,
     sync: mpsc::Sender<SyncInput>,
     submissions: mpsc::Sender<Submission>,
-    committed: broadcast::Sender<Arc<ExecutedBlock>>,
+    head: watch::Sender<Height>,
+    admitted: broadcast::Sender<B256>,
     record: ConsensusRecord,
     alarms: Alarms,
     stop: Stop,
@@ -78,7 +79,7 @@ impl Shared {
         let (answers, answer_queue) = mpsc::channel(ANSWER_CAPACITY);
         let (sync, sync_queue) = mpsc::channel(SYNC_CAPACITY);
         let (submissions, submission_queue) = mpsc::channel(SUBMISSION_CAPACITY);
-        let (committed, _) = broadcast::channel(COMMITTED_CAPACITY);
+        let (admitted, _) = broadcast::channel(ADMITTED_CAPACITY);
         let limits = CallLimits { gas: config.rpc.call_gas_cap, time: config.rpc.call_timeout };
         let shared = Self {
             me: disk.key.id(),
@@ -95,7 +96,8 @@ impl Shared {
             answers,
             sync,
             submissions,
-            committed,
+            head: watch::Sender::new(disk.store.head().height),
+            admitted,
             record: ConsensusRecord::default(),
             alarms: Alarms::default(),
             stop,
@@ -130,7 +132,7 @@ impl Shared {
             executor: self.executor.clone(),
             pool: self.pool.clone(),
             candidates: self.candidates.clone(),
-            committed: self.committed.clone(),
+            head: self.head.clone(),
             config: self.chain_config.clone(),
             announce: Box::new(announce),
             me: self.me,
@@ -144,6 +146,7 @@ impl Shared {
             sharing: self.sharing.clone(),
             conduct: conduct.clone(),
             recovery: self.recovery.clone(),
+            admitted: self.admitted.clone(),
             events: self.events.clone(),
         }
     }
@@ -213,7 +216,8 @@ impl Shared {
             executor: self.executor.clone(),
             pool: self.pool.clone(),
             submissions: self.submissions.clone(),
-            committed: self.committed.clone(),
+            head: self.head.subscribe(),
+            admitted: self.admitted.clone(),
             status: watches.status.1.clone(),
             consensus: watches.consensus.1.clone(),
             record: self.record.clone(),

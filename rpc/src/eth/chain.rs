@@ -1,8 +1,8 @@
 //! The chain as a whole: its id, its head, and whether this node is at it.
 
-use alloy_rpc_types_eth::{SyncInfo, SyncStatus};
+use alloy_rpc_types_eth::SyncStatus;
 use jsonrpsee::{core::RpcResult, proc_macros::rpc};
-use quorate_types::{Address, U64, U256};
+use quorate_types::{Address, U64};
 
 use super::Eth;
 
@@ -29,12 +29,7 @@ impl ChainApiServer for Eth {
 
     fn syncing(&self) -> RpcResult<SyncStatus> {
         let Some(range) = self.backend.status.borrow().syncing else { return Ok(SyncStatus::None) };
-        Ok(SyncStatus::Info(Box::new(SyncInfo {
-            starting_block: U256::from(range.starting.0),
-            current_block: U256::from(self.backend.store.head().height.0),
-            highest_block: U256::from(range.highest.0),
-            ..SyncInfo::default()
-        })))
+        Ok(SyncStatus::Info(Box::new(self.backend.sync_info(range))))
     }
 
     /// The node holds no users' keys.

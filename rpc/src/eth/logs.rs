@@ -29,7 +29,7 @@ impl LogsApiServer for Eth {
 }
 
 impl Eth {
-    fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
+    pub(super) fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
         check_size(filter)?;
         let head = self.backend.store.head().height;
         let (from, to) = match filter.block_option {

@@ -4,6 +4,7 @@ mod blocks;
 mod call;
 mod chain;
 mod fees;
+mod filters;
 mod logs;
 mod params;
 mod state;
@@ -32,6 +33,7 @@ pub(crate) struct Eth {
     pub(crate) backend: Backend,
     limits: RpcLimits,
     heavy: Arc<Semaphore>,
+    filters: Arc<filters::Filters>,
 }
 
 /// All methods of the namespace but its subscriptions.
@@ -44,12 +46,13 @@ pub(crate) fn module(eth: &Eth) -> Result<RpcModule<()>, RegisterMethodError> {
     module.merge(blocks::BlocksApiServer::into_rpc(eth.clone()))?;
     module.merge(transactions::TransactionsApiServer::into_rpc(eth.clone()))?;
     module.merge(logs::LogsApiServer::into_rpc(eth.clone()))?;
+    module.merge(filters::FiltersApiServer::into_rpc(eth.clone()))?;
     Ok(module)
 }
 
 impl Eth {
     pub(crate) fn new(backend: Backend, limits: RpcLimits) -> Self {
-        Self { backend, limits, heavy: Arc::new(Semaphore::new(MAX_HEAVY)) }
+        Self { backend, limits, heavy: Arc::new(Semaphore::new(MAX_HEAVY)), filters: Arc::default() }
     }
 
     /// Runs what takes long beside the async threads, few at a time. A panic in it is this call's error alone.

@@ -66,11 +66,6 @@ impl Eth {
         Ok(Some(convert::transaction(&block, index, self.backend.chain.chain_id)?))
     }
 
-    fn pending(&self, hash: B256) -> Option<TransactionView> {
-        let transaction = self.backend.pool.lock().get(hash).cloned()?;
-        Some(convert::pending(&transaction, self.backend.next_base_fee()))
-    }
-
     /// The bytes of a transaction in a block or in the pool.
     pub(crate) fn raw_transaction(&self, hash: B256) -> Result<Option<Bytes>, RpcError> {
         match self.located(hash)? {
@@ -98,7 +93,7 @@ impl TransactionsApiServer for Eth {
 
     fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
         let found = self.seen(self.located(hash)?)?;
-        Ok(found.or_else(|| self.pending(hash)))
+        Ok(found.or_else(|| self.backend.pending_transaction(hash)))
     }
 
     fn transaction_in_number(

@@ -6,6 +6,7 @@ mod bad_input;
 mod endurance;
 mod faults;
 mod flood;
+mod following;
 mod power_cut;
 mod reading;
 mod sharing;

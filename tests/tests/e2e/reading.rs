@@ -165,6 +165,7 @@ async fn refusals_have_the_codes_and_words_that_clients_match_on() {
     let (alice, zero) = (Wallet::development(1).address(), B256::ZERO);
     for (method, params, code, words) in [
         ("eth_mine", json!([]), -32601, "the method eth_mine does not exist/is not available"),
+        ("eth_subscribe", json!(["newHeads"]), -32601, "notifications not supported"),
         ("eth_getBalance", json!(["0x12"]), -32602, "invalid argument: "),
         ("eth_getStorageAt", json!([alice, "0xzz"]), -32602, "invalid argument: invalid hex in storage key"),
         ("eth_getStorageValues", json!([{}]), -32602, "empty request"),
