@@ -6,22 +6,24 @@ use alloy_eips::{
     eip2930::AccessList,
     eip7702::{RecoveredAuthorization, SignedAuthorization},
 };
-use quorate_types::{Address, Bytes, Header, Height, Log, U256};
+use quorate_types::{Address, Bytes, Header, Log, U256};
 use revm::{
-    Database, DatabaseRef, InspectEvm,
+    Database, DatabaseRef, InspectEvm, Inspector,
     context::TxEnv,
     context_interface::{
         either::Either,
-        result::{EVMError, ExecutionResult, InvalidTransaction},
+        result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
     },
+    inspector::NoOpInspector,
+    interpreter::interpreter::EthInterpreter,
     primitives::{KECCAK_EMPTY, TxKind},
     state::AccountInfo,
 };
 
 use crate::{
-    CallError, Executor, Fault, Unfit,
+    CallError, Executor, Fault, Overrides, Unfit,
     deadline::Deadline,
-    executor::{Vm, evm_context, vm},
+    executor::{Vm, VmContext},
     revert::{halt_message, revert_message},
     run::fault,
     transaction::recover_authorities,
@@ -155,52 +157,65 @@ impl From<ExecutionResult> for CallOutcome {
 }
 
 impl Executor {
-    /// `eth_call` in the block that `header` heads, on `db`, the state to ask. With the header of
-    /// [`Executor::unsealed`] it is the pending block's.
+    /// `eth_call` in the block that `header` heads, on `db`, the state to ask, both with `overrides`.
+    /// With the header of [`Executor::unsealed`] it is the pending block's.
     ///
     /// Like geth, it checks neither nonce nor the block's gas limit nor EIP-7825's cap, lets
     /// contracts call (EIP-3607), and takes a free call's base fee as 0.
     ///
     /// # Errors
-    /// When the call cannot start, runs too long, or this node fails. A revert is an outcome.
+    /// When the overrides contradict themselves, the call cannot start, runs too long, or this node
+    /// fails. A revert is an outcome.
     pub fn call<DB: DatabaseRef>(
         &self,
         header: &Header,
         db: DB,
         request: &CallRequest,
+        overrides: &Overrides,
     ) -> Result<CallOutcome, CallError> {
-        let gas = request.gas.unwrap_or(u64::MAX).min(self.call_limits.gas);
-        Ok(Trial::new(self, header, db, request)?.run(gas)?.into())
+        let mut trial = Trial::new(self, header, db, request, overrides, NoOpInspector)?;
+        Ok(trial.run(self.call_gas(request))?.result.into())
+    }
+
+    /// The gas that a call may use.
+    pub(crate) fn call_gas(&self, request: &CallRequest) -> u64 {
+        request.gas.unwrap_or(u64::MAX).min(self.call_limits.gas)
     }
 }
 
 /// One request that can be run again and again from the same state with other gas.
-pub(crate) struct Trial<'a, DB: DatabaseRef> {
-    vm: Vm<DB, Deadline>,
+pub(crate) struct Trial<'a, DB: DatabaseRef, INSP = NoOpInspector> {
+    vm: Vm<DB, (INSP, Deadline)>,
     request: &'a CallRequest,
     authorities: Vec<RecoveredAuthorization>,
     chain_id: u64,
     time: Duration,
 }
 
-impl<'a, DB: DatabaseRef> Trial<'a, DB> {
+impl<'a, DB: DatabaseRef, INSP> Trial<'a, DB, INSP>
+where
+    INSP: Inspector<VmContext<DB>, EthInterpreter>,
+{
     pub(crate) fn new(
         executor: &Executor,
         header: &Header,
         db: DB,
         request: &'a CallRequest,
+        overrides: &Overrides,
+        inspector: INSP,
     ) -> Result<Self, CallError> {
         if request.to.is_none() && !request.authorization_list.is_empty() {
             let reason = "EIP-7702 transaction cannot be used to create contract";
             return Err(Unfit::Never(reason.to_owned()).into());
         }
-        let mut context = evm_context(executor.call_rules(Height(header.number)), header, db);
-        if request.fee.highest() == 0 {
-            context.block.basefee = 0;
-        }
         let time = executor.call_limits.time;
+        let inspector = (inspector, Deadline::after(time));
+        let mut vm = executor.call_vm(header, db, overrides, inspector)?;
+        if request.fee.highest() == 0 {
+            vm.ctx.block.basefee = 0;
+        }
         Ok(Self {
-            vm: vm(context, Deadline::after(time)),
+            vm,
             request,
             authorities: recover_authorities(&request.authorization_list),
             chain_id: executor.config.chain_id,
@@ -209,10 +224,9 @@ impl<'a, DB: DatabaseRef> Trial<'a, DB> {
     }
 
     /// Runs it once; nothing is kept of what it writes.
-    pub(crate) fn run(&mut self, gas: u64) -> Result<ExecutionResult, CallError> {
+    pub(crate) fn run(&mut self, gas: u64) -> Result<ResultAndState, CallError> {
         let tx = self.tx_env(gas);
-        let result = self.vm.inspect_tx(tx);
-        result.map(|ended| ended.result).map_err(|error| self.explain(error))
+        self.vm.inspect_tx(tx).map_err(|error| self.explain(error))
     }
 
     /// The account of `address` before the call.
@@ -230,7 +244,7 @@ impl<'a, DB: DatabaseRef> Trial<'a, DB> {
     }
 
     fn explain(&self, error: EVMError<DB::Error, InvalidTransaction>) -> CallError {
-        if self.vm.inspector.has_passed() {
+        if self.vm.inspector.1.has_passed() {
             return CallError::Timeout(self.time);
         }
         match error {

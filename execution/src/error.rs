@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use quorate_types::{Address, B256, Bytes, RejectReason, Roots, StateChanges, U256};
 use revm::{context::TxEnv, context_interface::result::InvalidTransaction};
 
-use crate::revert::revert_message;
+use crate::{OverrideError, revert::revert_message};
 
 /// Why a transaction cannot run now. Worded like geth, which clients match on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -236,6 +236,9 @@ impl BlockError {
 /// Why a call or an estimate has no answer. Worded like geth.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
+    /// Its overrides contradict themselves.
+    #[error(transparent)]
+    Override(#[from] OverrideError),
     /// It cannot even start.
     #[error("{0}")]
     Unfit(#[from] Unfit),

@@ -4,9 +4,10 @@ use quorate_types::{Header, U256};
 use revm::{
     DatabaseRef,
     context_interface::result::{ExecutionResult, HaltReason},
+    inspector::NoOpInspector,
 };
 
-use crate::{CallError, CallRequest, Executor, Unfit, call::Trial, revert::halt_message};
+use crate::{CallError, CallRequest, Executor, Overrides, Unfit, call::Trial, revert::halt_message};
 
 /// The gas of a plain transfer, and the least that any transaction can do with.
 const TRANSFER_GAS: u64 = 21_000;
@@ -17,8 +18,8 @@ const CALL_STIPEND: u64 = 2_300;
 const TOLERANCE_PER_MILLE: u128 = 15;
 
 impl Executor {
-    /// The gas limit that `request` needs in the block that `header` heads, on the state `db`; above
-    /// the true least by 1.5 % at most.
+    /// The gas limit that `request` needs in the block that `header` heads, on the state `db`, both
+    /// with `overrides`; above the true least by 1.5 % at most.
     ///
     /// # Errors
     /// Those of [`Executor::call`], and a call that fails whatever its gas.
@@ -27,8 +28,9 @@ impl Executor {
         header: &Header,
         db: DB,
         request: &CallRequest,
+        overrides: &Overrides,
     ) -> Result<u64, CallError> {
-        let mut trial = Trial::new(self, header, db, request)?;
+        let mut trial = Trial::new(self, header, db, request, overrides, NoOpInspector)?;
         let allowance = self.allowance(header, &mut trial, request)?;
         if trial.is_plain_transfer()? && allowance >= TRANSFER_GAS && succeeds(&mut trial, TRANSFER_GAS)? {
             return Ok(TRANSFER_GAS);
@@ -71,7 +73,7 @@ fn run_at_most<DB: DatabaseRef>(trial: &mut Trial<'_, DB>, gas: u64) -> Result<(
         Err(CallError::Unfit(reason)) if is_too_little_gas(&reason) => {
             return Err(CallError::GasAboveAllowance(gas));
         }
-        result => result?,
+        ended => ended?.result,
     };
     match result {
         ExecutionResult::Success { gas, .. } => {
@@ -88,7 +90,7 @@ fn run_at_most<DB: DatabaseRef>(trial: &mut Trial<'_, DB>, gas: u64) -> Result<(
 /// Whether the call succeeds with this much gas.
 fn succeeds<DB: DatabaseRef>(trial: &mut Trial<'_, DB>, gas: u64) -> Result<bool, CallError> {
     match trial.run(gas) {
-        Ok(result) => Ok(result.is_success()),
+        Ok(ended) => Ok(ended.result.is_success()),
         Err(CallError::Unfit(reason)) if is_too_little_gas(&reason) => Ok(false),
         Err(error) => Err(error),
     }

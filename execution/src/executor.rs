@@ -13,7 +13,7 @@ use revm::{
 use crate::{CallLimits, overlay::Overlay, system::SystemContracts};
 
 /// The EVM's view of one block or call.
-type VmContext<DB> = MainnetContext<Overlay<DB>>;
+pub(crate) type VmContext<DB> = MainnetContext<Overlay<DB>>;
 /// revm with the state of one block or call in it, and this chain's own contracts.
 pub(crate) type Vm<DB, INSP = ()> = Evm<
     VmContext<DB>,

@@ -26,6 +26,8 @@ struct Entry {
     before: Option<AccountState>,
     now: Option<AccountState>,
     slots: U256Map<SlotChange>,
+    /// Whether `slots` is all of its storage, so that there is nothing to ask the database for.
+    whole: bool,
 }
 
 impl<DB: DatabaseRef> Overlay<DB> {
@@ -38,7 +40,7 @@ impl<DB: DatabaseRef> Overlay<DB> {
     /// that got their old value back.
     pub(crate) fn into_changes(self) -> StateChanges {
         let mut changes = StateChanges::default();
-        for (address, Entry { before, now, slots }) in self.accounts {
+        for (address, Entry { before, now, slots, .. }) in self.accounts {
             let storage: BTreeMap<_, _> =
                 slots.into_iter().filter(|(_, slot)| slot.before != slot.after).collect();
             if before == now && storage.is_empty() {
@@ -52,6 +54,36 @@ impl<DB: DatabaseRef> Overlay<DB> {
             changes.accounts.insert(address, AccountChange { before, after: now, storage });
         }
         changes
+    }
+
+    /// What is at `address` now.
+    pub(crate) fn account(&mut self, address: Address) -> Result<AccountState, DB::Error> {
+        Ok(load(&self.db, &mut self.accounts, address)?.now.unwrap_or_default())
+    }
+
+    /// Puts `account` at `address`; its code must be known to the database or [added](Self::add_code).
+    pub(crate) fn set_account(&mut self, address: Address, account: AccountState) -> Result<(), DB::Error> {
+        load(&self.db, &mut self.accounts, address)?.now = Some(account);
+        Ok(())
+    }
+
+    /// Makes code known by its hash.
+    pub(crate) fn add_code(&mut self, code_hash: B256, code: Bytecode) {
+        self.codes.insert(code_hash, code);
+    }
+
+    /// Puts 0 into every slot of `address`.
+    pub(crate) fn clear_storage(&mut self, address: Address) -> Result<(), DB::Error> {
+        let entry = load(&self.db, &mut self.accounts, address)?;
+        entry.slots.clear();
+        entry.whole = true;
+        Ok(())
+    }
+
+    /// Puts `value` into a slot of `address`.
+    pub(crate) fn set_slot(&mut self, address: Address, slot: U256, value: U256) -> Result<(), DB::Error> {
+        load(&self.db, &mut self.accounts, address)?.slots.entry(slot).or_default().after = value;
+        Ok(())
     }
 
     fn apply(&mut self, address: Address, account: Account) {
@@ -95,7 +127,7 @@ impl<DB: DatabaseRef> Database for Overlay<DB> {
         let account = load(&self.db, &mut self.accounts, address)?;
         match account.slots.entry(slot) {
             Slot::Occupied(known) => Ok(known.get().after),
-            Slot::Vacant(_) if account.before.is_none() => Ok(U256::ZERO),
+            Slot::Vacant(_) if account.whole => Ok(U256::ZERO),
             Slot::Vacant(unknown) => {
                 let before = self.db.storage_ref(address, slot)?;
                 Ok(unknown.insert(SlotChange { before, after: before }).after)
@@ -130,7 +162,8 @@ fn load<'a, DB: DatabaseRef>(
         Slot::Occupied(known) => Ok(known.into_mut()),
         Slot::Vacant(unknown) => {
             let before = db.basic_ref(address)?.as_ref().map(state_of);
-            Ok(unknown.insert(Entry { before, now: before, slots: U256Map::default() }))
+            let slots = U256Map::default();
+            Ok(unknown.insert(Entry { before, now: before, slots, whole: before.is_none() }))
         }
     }
 }

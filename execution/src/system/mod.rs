@@ -28,6 +28,7 @@
 
 pub(crate) mod abi;
 mod nodes;
+mod places;
 mod refusal;
 
 use abi::IConsensus::{self, IConsensusCalls};
@@ -44,6 +45,7 @@ use revm::{
 };
 
 use nodes::{Change, Nodes};
+use places::Places;
 use refusal::Refusal;
 
 /// What looking at the contract costs: an account and a slot, both cold.
@@ -59,11 +61,29 @@ const MAX_INPUT_BYTES: usize = 1024;
 
 /// Ethereum's precompiled contracts and this chain's own.
 #[derive(Clone, Debug)]
-pub(crate) struct SystemContracts(EthPrecompiles);
+pub(crate) struct SystemContracts {
+    ethereum: EthPrecompiles,
+    places: Places,
+}
 
 impl SystemContracts {
     pub(crate) fn new(spec: SpecId) -> Self {
-        Self(EthPrecompiles::new(spec))
+        Self { ethereum: EthPrecompiles::new(spec), places: Places::default() }
+    }
+
+    /// Whether a precompiled contract of Ethereum belongs at `address`, moved or not.
+    pub(crate) fn is_precompile(&self, address: Address) -> bool {
+        self.ethereum.contains(&address)
+    }
+
+    /// Lets the precompiled contract of `source` answer at `target`; false if another one was moved there before.
+    pub(crate) fn place(&mut self, source: Address, target: Address) -> bool {
+        self.places.place(source, target)
+    }
+
+    /// Lets what the state holds at `address` run, and no native code.
+    pub(crate) fn remove(&mut self, address: Address) {
+        self.places.remove(address);
     }
 }
 
@@ -71,12 +91,19 @@ impl<CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> PrecompileProvider<CTX> for System
     type Output = InterpreterResult;
 
     fn set_spec(&mut self, spec: SpecId) -> bool {
-        PrecompileProvider::<CTX>::set_spec(&mut self.0, spec)
+        PrecompileProvider::<CTX>::set_spec(&mut self.ethereum, spec)
     }
 
     fn run(&mut self, context: &mut CTX, inputs: &CallInputs) -> Result<Option<InterpreterResult>, String> {
-        if inputs.bytecode_address != VALIDATORS_ADDRESS {
-            return self.0.run(context, inputs);
+        let Some(source) = self.places.source(inputs.bytecode_address) else {
+            return Ok(None);
+        };
+        if source != inputs.bytecode_address {
+            let moved = CallInputs { bytecode_address: source, ..inputs.clone() };
+            return self.ethereum.run(context, &moved);
+        }
+        if source != VALIDATORS_ADDRESS {
+            return self.ethereum.run(context, inputs);
         }
         let gas = Gas::new_with_regular_gas_and_reservoir(inputs.gas_limit, inputs.reservoir);
         let mut call = Call { context, inputs, gas };
@@ -86,7 +113,7 @@ impl<CTX: ContextTr<Cfg: Cfg<Spec = SpecId>>> PrecompileProvider<CTX> for System
 
     /// Ethereum's alone: the contract is an account like any other, cold at first.
     fn warm_addresses(&self) -> &AddressSet {
-        self.0.warm_addresses()
+        self.ethereum.warm_addresses()
     }
 }
 

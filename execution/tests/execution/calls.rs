@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hex_literal::hex;
-use quorate_execution::{CallError, CallFee, CallLimits, CallOutcome, CallRequest, CallStatus};
+use quorate_execution::{CallError, CallFee, CallLimits, CallOutcome, CallRequest, CallStatus, Overrides};
 use quorate_types::{Address, BaseFee, Bytes, Fork, U256};
 use revm::primitives::TxKind;
 
@@ -37,11 +37,11 @@ impl Deployed {
     }
 
     fn call(&self, request: &CallRequest) -> Result<CallOutcome, CallError> {
-        self.chain.executor.call(&self.chain.head, &self.chain.state, request)
+        self.chain.executor.call(&self.chain.head, &self.chain.state, request, &Overrides::default())
     }
 
     fn estimate(&self, request: &CallRequest) -> Result<u64, CallError> {
-        self.chain.executor.estimate(&self.chain.head, &self.chain.state, request)
+        self.chain.executor.estimate(&self.chain.head, &self.chain.state, request, &Overrides::default())
     }
 }
 
@@ -82,7 +82,7 @@ fn a_call_with_a_price_is_held_to_it() {
     let chain = Chain::with(Fork::Osaka, edit);
     let call = |from: Address, fee| {
         let request = CallRequest { from, to: Some(BOB), fee, gas: Some(21_000), ..CallRequest::default() };
-        chain.executor.call(&chain.head, &chain.state, &request)
+        chain.executor.call(&chain.head, &chain.state, &request, &Overrides::default())
     };
     let rich = Account::new(1).address();
     assert!(call(BOB, CallFee::Free).is_ok(), "a free call ignores the base fee");
@@ -108,7 +108,8 @@ fn the_base_fee_of_a_free_call_is_zero() {
     let base_fee = |fee| {
         let from = Account::new(1).address();
         let request = CallRequest { from, to: Some(BOB), fee, ..CallRequest::default() };
-        let outcome = chain.executor.call(&chain.head, &chain.state, &request).expect("runs");
+        let outcome =
+            chain.executor.call(&chain.head, &chain.state, &request, &Overrides::default()).expect("runs");
         U256::from_be_slice(&outcome.output)
     };
     assert_eq!([base_fee(CallFee::Free), base_fee(CallFee::Price(150))], [U256::ZERO, U256::from(100)]);
@@ -141,7 +142,10 @@ fn reverts_and_halts_are_outcomes() {
 
 #[test]
 fn an_endless_loop_is_ended_by_gas() {
-    let it = deployed(&LOOP);
+    let mut it = deployed(&LOOP);
+    // Time enough for a machine that is busy and code that is not optimised.
+    let limits = CallLimits { time: Duration::from_secs(120), ..CallLimits::default() };
+    it.chain.executor = it.chain.executor.clone().with_call_limits(limits);
     let outcome = it.call(&it.request()).expect("runs");
     assert_eq!(outcome.error().as_deref(), Some("out of gas"));
     assert_eq!(outcome.gas_used, 50_000_000, "the cap, although the request names none");
@@ -241,7 +245,11 @@ fn a_call_on_the_pending_block_sees_its_number_and_its_parent() {
     // Returns NUMBER and BLOCKHASH(NUMBER - 1).
     let it = deployed(&hex!("43 5f 52 6001 43 03 40 6020 52 6040 5f f3"));
     let pending = it.chain.executor.unsealed(&it.chain.head, 0, BOB);
-    let outcome = it.chain.executor.call(&pending, &it.chain.state, &it.request()).expect("runs");
+    let outcome = it
+        .chain
+        .executor
+        .call(&pending, &it.chain.state, &it.request(), &Overrides::default())
+        .expect("runs");
     assert_eq!(U256::from_be_slice(&outcome.output[..32]), U256::from(it.chain.head.number + 1));
     assert_eq!(outcome.output[32..], it.chain.head.hash_slow()[..]);
 }

@@ -2,7 +2,7 @@
 
 use alloy_sol_types::{SolCall, SolEvent};
 use hex_literal::hex;
-use quorate_execution::{CallOutcome, CallRequest, CallStatus, IConsensus, decode_revert};
+use quorate_execution::{CallOutcome, CallRequest, CallStatus, IConsensus, Overrides, decode_revert};
 use quorate_types::{
     Address, Bytes, ExecutedBlock, Fork, NodeId, NodeKey, Transaction, U256, VALIDATORS_ADDRESS, Validator,
     keccak256,
@@ -55,7 +55,7 @@ fn to_contract(account: &mut Account, data: Bytes) -> Transaction {
 fn call(chain: &Chain, from: Address, data: impl Into<Bytes>) -> CallOutcome {
     let request =
         CallRequest { from, to: Some(VALIDATORS_ADDRESS), data: data.into(), ..CallRequest::default() };
-    chain.executor.call(&chain.head, &chain.state, &request).expect("it starts")
+    chain.executor.call(&chain.head, &chain.state, &request, &Overrides::default()).expect("it starts")
 }
 
 /// Why a call reverts.
@@ -169,7 +169,10 @@ fn delegatecall_callcode_and_static_calls_change_nothing() {
         let before = chain.state.slot(contract, 0);
         let succeeded = |chain: &Chain, data: Vec<u8>| {
             let request = CallRequest { to: Some(contract), data: data.into(), ..CallRequest::default() };
-            let outcome = chain.executor.call(&chain.head, &chain.state, &request).expect("it starts");
+            let outcome = chain
+                .executor
+                .call(&chain.head, &chain.state, &request, &Overrides::default())
+                .expect("it starts");
             U256::from_be_slice(&outcome.output) == U256::from(1)
         };
         assert!(!succeeded(&chain, remove(4).to_vec()), "{opcode:x?}");
@@ -223,7 +226,8 @@ fn input_beyond_the_bound_is_refused_unread() {
     let contract = created(me, 0);
     chain.run(&[alice.send(TxKind::Create, 0, 1_000_000, deployer(&code))]);
     let request = CallRequest { to: Some(contract), data: remove(1), ..CallRequest::default() };
-    let outcome = chain.executor.call(&chain.head, &chain.state, &request).expect("it starts");
+    let outcome =
+        chain.executor.call(&chain.head, &chain.state, &request, &Overrides::default()).expect("it starts");
     assert_eq!(outcome.status, CallStatus::Success, "{outcome:?}");
     assert!(decode_revert(&outcome.output).expect("a reason").starts_with(why));
 }
@@ -257,12 +261,18 @@ fn a_change_costs_what_is_documented_and_an_estimate_finds_it() {
         data: data.clone(),
         ..CallRequest::default()
     };
-    let estimate = chain.executor.estimate(&chain.head, &chain.state, &request).expect("it can succeed");
+    let estimate = chain
+        .executor
+        .estimate(&chain.head, &chain.state, &request, &Overrides::default())
+        .expect("it can succeed");
     let block = chain.run(&[alice.send(TxKind::Call(VALIDATORS_ADDRESS), 0, estimate, data)]);
     assert!(block.receipts[0].status());
     assert_eq!(gas_of_each(&block), [cost]);
     let refused = CallRequest { data: remove(99), ..request };
-    let error = chain.executor.estimate(&chain.head, &chain.state, &refused).expect_err("it reverts");
+    let error = chain
+        .executor
+        .estimate(&chain.head, &chain.state, &refused, &Overrides::default())
+        .expect_err("it reverts");
     assert!(error.to_string().contains("is not known"), "{error}");
 }
 

@@ -8,3 +8,4 @@ mod checking;
 mod consensus_contract;
 mod forks;
 mod oracle;
+mod overrides;

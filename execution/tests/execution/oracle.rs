@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use hex_literal::hex;
+use quorate_execution::Overrides;
 use quorate_types::{Address, B256, Bytes, Fork, HISTORY_STORAGE_ADDRESS, Header, Transaction, U256};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -135,6 +136,9 @@ fn a_database_with_empty_code_does_not_silence_contracts() {
     let chain =
         Chain::with(Fork::Osaka, |genesis| genesis.alloc.entry(contract).or_default().code = Some(code));
     let request = quorate_execution::CallRequest { to: Some(contract), ..Default::default() };
-    let outcome = chain.executor.call(&chain.head, Forgetful(&chain.state), &request).expect("runs");
+    let outcome = chain
+        .executor
+        .call(&chain.head, Forgetful(&chain.state), &request, &Overrides::default())
+        .expect("runs");
     assert_eq!(U256::from_be_slice(&outcome.output), U256::from(7));
 }

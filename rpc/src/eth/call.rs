@@ -6,7 +6,7 @@ use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
 };
-use quorate_execution::{CallFee, CallRequest, CallStatus};
+use quorate_execution::{CallFee, CallRequest, CallStatus, Overrides};
 use quorate_types::{Bytes, TxKind, U64};
 use serde_json::Value;
 
@@ -70,7 +70,8 @@ fn refuse_overrides<const N: usize>(overrides: [Option<Value>; N]) -> Result<(),
 impl Eth {
     fn run_call(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<Bytes, RpcError> {
         let (state, header) = self.backend.state_and_header(block)?;
-        let outcome = self.backend.executor.call(&header, state, &call_request(request)?)?;
+        let request = call_request(request)?;
+        let outcome = self.backend.executor.call(&header, state, &request, &Overrides::default())?;
         match outcome.status {
             CallStatus::Success => Ok(outcome.output),
             CallStatus::Reverted => {
@@ -83,7 +84,8 @@ impl Eth {
 
     fn run_estimate(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<u64, RpcError> {
         let (state, header) = self.backend.state_and_header(block)?;
-        Ok(self.backend.executor.estimate(&header, state, &call_request(request)?)?)
+        let request = call_request(request)?;
+        Ok(self.backend.executor.estimate(&header, state, &request, &Overrides::default())?)
     }
 }
 
