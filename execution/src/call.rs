@@ -187,6 +187,8 @@ impl Executor {
 pub(crate) struct Trial<'a, DB: DatabaseRef, INSP = NoOpInspector> {
     vm: Vm<DB, (INSP, Deadline)>,
     request: &'a CallRequest,
+    /// The request's at first.
+    pub(crate) access_list: AccessList,
     authorities: Vec<RecoveredAuthorization>,
     chain_id: u64,
     time: Duration,
@@ -217,6 +219,7 @@ where
         Ok(Self {
             vm,
             request,
+            access_list: request.access_list.clone(),
             authorities: recover_authorities(&request.authorization_list),
             chain_id: executor.config.chain_id,
             time,
@@ -227,6 +230,11 @@ where
     pub(crate) fn run(&mut self, gas: u64) -> Result<ResultAndState, CallError> {
         let tx = self.tx_env(gas);
         self.vm.inspect_tx(tx).map_err(|error| self.explain(error))
+    }
+
+    /// What watched the last run.
+    pub(crate) const fn inspector(&mut self) -> &mut INSP {
+        &mut self.vm.inspector.0
     }
 
     /// The account of `address` before the call.
@@ -267,7 +275,7 @@ where
             value: request.value,
             data: request.data.clone(),
             chain_id: Some(self.chain_id),
-            access_list: request.access_list.clone(),
+            access_list: self.access_list.clone(),
             authorization_list: self.authorities.iter().cloned().map(Either::Right).collect(),
             ..TxEnv::default()
         };

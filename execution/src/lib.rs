@@ -44,6 +44,7 @@
 //! assert_eq!((next.number, next.timestamp), (1, 7), "time never runs backwards");
 //! ```
 
+mod access_list;
 mod build;
 mod call;
 mod check;
@@ -59,6 +60,7 @@ mod run;
 mod system;
 mod transaction;
 
+pub use access_list::AccessListOutcome;
 pub use build::{BuildPlan, Built};
 pub use call::{CallFee, CallLimits, CallOutcome, CallRequest, CallStatus};
 pub use check::Proposed;

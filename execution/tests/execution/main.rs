@@ -1,5 +1,6 @@
 //! Blocks and calls on a chain in memory.
 
+mod access_lists;
 mod blocks;
 mod calls;
 mod chain;
