@@ -36,15 +36,16 @@ impl Executor {
         overrides: &Overrides,
     ) -> Result<AccessListOutcome, CallError> {
         let inspector = AccessListInspector::new(request.access_list.clone());
-        let mut trial = Trial::new(self, header, db, request, overrides, inspector)?;
+        let watched = (inspector, self.call_deadline());
+        let mut trial = Trial::new(self, header, db, request, overrides, watched)?;
         loop {
             let outcome = CallOutcome::from(trial.run(self.call_gas(request))?.result);
-            let access_list = trial.inspector().access_list();
+            let access_list = trial.vm.inspector.0.access_list();
             if access_list == trial.access_list {
                 let error = outcome.error();
                 return Ok(AccessListOutcome { access_list, gas_used: outcome.gas_used, error });
             }
-            *trial.inspector() = AccessListInspector::new(access_list.clone());
+            trial.vm.inspector.0 = AccessListInspector::new(access_list.clone());
             trial.access_list = access_list;
         }
     }

@@ -71,7 +71,7 @@ impl Executor {
             body_bytes: 0,
             raw: Vec::new(),
             skipped: Vec::new(),
-            run: BlockRun::begin(self, &header, db)?,
+            run: BlockRun::begin(self, &header, db, ())?,
         };
         for candidate in candidates {
             filling.offer(&candidate)?;

@@ -173,8 +173,13 @@ impl Executor {
         request: &CallRequest,
         overrides: &Overrides,
     ) -> Result<CallOutcome, CallError> {
-        let mut trial = Trial::new(self, header, db, request, overrides, NoOpInspector)?;
+        let watched = (NoOpInspector, self.call_deadline());
+        let mut trial = Trial::new(self, header, db, request, overrides, watched)?;
         Ok(trial.run(self.call_gas(request))?.result.into())
+    }
+
+    pub(crate) fn call_deadline(&self) -> Deadline {
+        Deadline::after(self.call_limits.time)
     }
 
     /// The gas that a call may use.
@@ -185,13 +190,12 @@ impl Executor {
 
 /// One request that can be run again and again from the same state with other gas.
 pub(crate) struct Trial<'a, DB: DatabaseRef, INSP = NoOpInspector> {
-    vm: Vm<DB, (INSP, Deadline)>,
+    pub(crate) vm: Vm<DB, (INSP, Deadline)>,
     request: &'a CallRequest,
     /// The request's at first.
     pub(crate) access_list: AccessList,
     authorities: Vec<RecoveredAuthorization>,
     chain_id: u64,
-    time: Duration,
 }
 
 impl<'a, DB: DatabaseRef, INSP> Trial<'a, DB, INSP>
@@ -204,15 +208,13 @@ where
         db: DB,
         request: &'a CallRequest,
         overrides: &Overrides,
-        inspector: INSP,
+        watched: (INSP, Deadline),
     ) -> Result<Self, CallError> {
         if request.to.is_none() && !request.authorization_list.is_empty() {
             let reason = "EIP-7702 transaction cannot be used to create contract";
             return Err(Unfit::Never(reason.to_owned()).into());
         }
-        let time = executor.call_limits.time;
-        let inspector = (inspector, Deadline::after(time));
-        let mut vm = executor.call_vm(header, db, overrides, inspector)?;
+        let mut vm = executor.call_vm(header, db, overrides, watched)?;
         if request.fee.highest() == 0 {
             vm.ctx.block.basefee = 0;
         }
@@ -222,7 +224,6 @@ where
             access_list: request.access_list.clone(),
             authorities: recover_authorities(&request.authorization_list),
             chain_id: executor.config.chain_id,
-            time,
         })
     }
 
@@ -230,11 +231,6 @@ where
     pub(crate) fn run(&mut self, gas: u64) -> Result<ResultAndState, CallError> {
         let tx = self.tx_env(gas);
         self.vm.inspect_tx(tx).map_err(|error| self.explain(error))
-    }
-
-    /// What watched the last run.
-    pub(crate) const fn inspector(&mut self) -> &mut INSP {
-        &mut self.vm.inspector.0
     }
 
     /// The account of `address` before the call.
@@ -252,8 +248,9 @@ where
     }
 
     fn explain(&self, error: EVMError<DB::Error, InvalidTransaction>) -> CallError {
-        if self.vm.inspector.1.has_passed() {
-            return CallError::Timeout(self.time);
+        let deadline = &self.vm.inspector.1;
+        if deadline.has_passed() {
+            return CallError::Timeout(deadline.limit());
         }
         match error {
             EVMError::Transaction(invalid) => {

@@ -48,7 +48,7 @@ impl Executor {
         let Proposed { block, transactions, validators, clock_ms } = proposed;
         self.check_header(parent, block.header(), validators)?;
         check_body(block, transactions)?;
-        let mut run = BlockRun::begin(self, block.header(), db)?;
+        let mut run = BlockRun::begin(self, block.header(), db, ())?;
         for (index, (transaction, authorities)) in
             transactions.iter().zip(recover_all(transactions)).enumerate()
         {

@@ -19,13 +19,14 @@ const STEPS_BETWEEN_LOOKS: u32 = 512;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
+    limit: Duration,
     steps: u32,
     passed: bool,
 }
 
 impl Deadline {
-    pub(crate) fn after(time: Duration) -> Self {
-        Self { at: Instant::now() + time, steps: 0, passed: false }
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { at: Instant::now() + limit, limit, steps: 0, passed: false }
     }
 
     /// Whether it ended a run.
@@ -33,7 +34,13 @@ impl Deadline {
         self.passed
     }
 
-    fn look(&mut self) {
+    /// The time there was at first.
+    pub(crate) const fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Looks at the clock.
+    pub(crate) fn look(&mut self) {
         self.passed = self.passed || Instant::now() >= self.at;
     }
 }

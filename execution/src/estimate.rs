@@ -30,7 +30,8 @@ impl Executor {
         request: &CallRequest,
         overrides: &Overrides,
     ) -> Result<u64, CallError> {
-        let mut trial = Trial::new(self, header, db, request, overrides, NoOpInspector)?;
+        let watched = (NoOpInspector, self.call_deadline());
+        let mut trial = Trial::new(self, header, db, request, overrides, watched)?;
         let allowance = self.allowance(header, &mut trial, request)?;
         if trial.is_plain_transfer()? && allowance >= TRANSFER_GAS && succeeds(&mut trial, TRANSFER_GAS)? {
             return Ok(TRANSFER_GAS);

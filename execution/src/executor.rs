@@ -10,7 +10,7 @@ use revm::{
     primitives::{U256, eip4844, hardfork::SpecId},
 };
 
-use crate::{CallLimits, overlay::Overlay, system::SystemContracts};
+use crate::{CallLimits, TraceLimits, overlay::Overlay, system::SystemContracts};
 
 /// The EVM's view of one block or call.
 pub(crate) type VmContext<DB> = MainnetContext<Overlay<DB>>;
@@ -28,19 +28,27 @@ pub(crate) type Vm<DB, INSP = ()> = Evm<
 pub struct Executor {
     pub(crate) config: ChainConfig,
     pub(crate) call_limits: CallLimits,
+    pub(crate) trace_limits: TraceLimits,
 }
 
 impl Executor {
-    /// For the chain of a checked genesis, with the default limits of calls.
+    /// For the chain of a checked genesis, with the default limits of calls and traces.
     #[must_use]
     pub fn new(config: ChainConfig) -> Self {
-        Self { config, call_limits: CallLimits::default() }
+        Self { config, call_limits: CallLimits::default(), trace_limits: TraceLimits::default() }
     }
 
     /// The same with other limits of calls, which are each node's own affair.
     #[must_use]
     pub const fn with_call_limits(mut self, limits: CallLimits) -> Self {
         self.call_limits = limits;
+        self
+    }
+
+    /// The same with other limits of traces, each node's own affair too.
+    #[must_use]
+    pub const fn with_trace_limits(mut self, limits: TraceLimits) -> Self {
+        self.trace_limits = limits;
         self
     }
 

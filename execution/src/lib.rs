@@ -2,7 +2,7 @@
 //!
 //! What it owns: the rules of a block's header and body, running its transactions on revm, the
 //! receipts, their root and bloom, the next validator set, and the questions that change nothing
-//! (`eth_call`, `eth_estimateGas`).
+//! (`eth_call`, `eth_estimateGas`, `eth_createAccessList`, `debug_trace*`).
 //!
 //! What it never knows: RocksDB, the trie (the caller computes the state root from the changes),
 //! peers, views, votes, and the clock that a block's timestamp is held against.
@@ -58,6 +58,7 @@ mod overrides;
 mod revert;
 mod run;
 mod system;
+mod trace;
 mod transaction;
 
 pub use access_list::AccessListOutcome;
@@ -70,3 +71,4 @@ pub use header::{MAX_BLOCK_RLP_BYTES, block_rlp_length};
 pub use overrides::{AccountOverride, BlockOverrides, OverrideError, Overrides};
 pub use revert::{decode_revert, revert_message};
 pub use system::abi::IConsensus;
+pub use trace::{RecordedBlock, TraceError, TraceLimits};

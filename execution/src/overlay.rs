@@ -136,6 +136,38 @@ impl<DB: DatabaseRef> Database for Overlay<DB> {
     }
 
     fn block_hash(&mut self, number: u64) -> Result<B256, DB::Error> {
+        self.block_hash_ref(number)
+    }
+}
+
+/// The same without keeping what was read, for tracers that look at the state before a transaction.
+impl<DB: DatabaseRef> DatabaseRef for Overlay<DB> {
+    type Error = DB::Error;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, DB::Error> {
+        match self.accounts.get(&address) {
+            Some(known) => Ok(known.now.as_ref().map(info_of)),
+            None => self.db.basic_ref(address),
+        }
+    }
+
+    fn code_by_hash_ref(&self, code_hash: B256) -> Result<Bytecode, DB::Error> {
+        match self.codes.get(&code_hash) {
+            Some(known) => Ok(known.clone()),
+            None => self.db.code_by_hash_ref(code_hash),
+        }
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, DB::Error> {
+        let account = self.accounts.get(&address);
+        match account.and_then(|account| account.slots.get(&slot)) {
+            Some(known) => Ok(known.after),
+            None if account.is_some_and(|account| account.whole) => Ok(U256::ZERO),
+            None => self.db.storage_ref(address, slot),
+        }
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, DB::Error> {
         match self.parent {
             Some((parent, hash)) if parent == number => Ok(hash),
             _ => self.db.block_hash_ref(number),

@@ -8,20 +8,21 @@ use quorate_types::{
     StateChanges, Transaction, U256, VALIDATORS_ADDRESS, ValidatorSet, ValidatorSetError, read_validators,
 };
 use revm::{
-    Database, DatabaseRef, ExecuteCommitEvm, SystemCallCommitEvm,
-    context_interface::result::{EVMError, ExecutionResult, InvalidTransaction},
+    Database, DatabaseRef, ExecuteCommitEvm, ExecuteEvm, InspectEvm, Inspector, SystemCallCommitEvm,
+    context_interface::result::{EVMError, ExecutionResult, InvalidTransaction, ResultAndState},
     database_interface::DBErrorMarker,
+    interpreter::interpreter::EthInterpreter,
 };
 
 use crate::{
     Executor, Fault, Unfit,
-    executor::{Vm, evm_context, vm},
-    transaction::{BLOB_TYPE, tx_env},
+    executor::{Vm, VmContext, evm_context, vm},
+    transaction::{BLOB_TYPE, authorities_of, tx_env},
 };
 
 /// A block in the middle of its execution.
-pub(crate) struct BlockRun<DB: DatabaseRef> {
-    vm: Vm<DB>,
+pub(crate) struct BlockRun<DB: DatabaseRef, INSP = ()> {
+    pub(crate) vm: Vm<DB, INSP>,
     chain_id: u64,
     gas_used: u64,
     bloom: Bloom,
@@ -48,11 +49,16 @@ pub(crate) struct Outcome {
     pub(crate) next_validators: ValidatorSet,
 }
 
-impl<DB: DatabaseRef> BlockRun<DB> {
+impl<DB: DatabaseRef, INSP> BlockRun<DB, INSP> {
     /// Starts the block of `header` on `db`, the state after its parent.
-    pub(crate) fn begin(executor: &Executor, header: &Header, db: DB) -> Result<Self, Fault> {
+    pub(crate) fn begin(
+        executor: &Executor,
+        header: &Header,
+        db: DB,
+        inspector: INSP,
+    ) -> Result<Self, Fault> {
         let height = Height(header.number);
-        let vm = vm(evm_context(executor.block_rules(height), header, db), ());
+        let vm = vm(evm_context(executor.block_rules(height), header, db), inspector);
         let mut run = Self {
             vm,
             chain_id: executor.config.chain_id,
@@ -96,8 +102,16 @@ impl<DB: DatabaseRef> BlockRun<DB> {
         gas_limit: u64,
     ) -> Result<(), Stopped> {
         self.check_standing(transaction, gas_limit).map_err(Stopped::Unfit)?;
-        let result = self.vm.transact_commit(tx_env(transaction, authorities()));
-        let result = result.map_err(|error| self.stopped(error))?;
+        let ended = self.vm.transact(tx_env(transaction, authorities()));
+        let ended = ended.map_err(|error| self.stopped(error))?;
+        self.keep(transaction, ended);
+        Ok(())
+    }
+
+    /// Makes what a transaction did part of the block.
+    pub(crate) fn keep(&mut self, transaction: &Transaction, ended: ResultAndState) {
+        let ResultAndState { result, state } = ended;
+        self.vm.commit(state);
         self.gas_used += result.gas().tx_gas_used();
         let success = result.is_success();
         let logs = if let ExecutionResult::Success { logs, .. } = result { logs } else { Vec::new() };
@@ -105,7 +119,21 @@ impl<DB: DatabaseRef> BlockRun<DB> {
         self.bloom.accrue_bloom(receipt.logs_bloom());
         self.receipts.push(receipt);
         self.senders.push(transaction.sender());
-        Ok(())
+    }
+
+    /// Runs one transaction under the eyes of the inspector; nothing is part of the block until it is
+    /// [kept](Self::keep).
+    pub(crate) fn inspect(
+        &mut self,
+        transaction: &Transaction,
+        gas_limit: u64,
+    ) -> Result<ResultAndState, Stopped>
+    where
+        INSP: Inspector<VmContext<DB>, EthInterpreter>,
+    {
+        self.check_standing(transaction, gas_limit).map_err(Stopped::Unfit)?;
+        let ended = self.vm.inspect_tx(tx_env(transaction, authorities_of(transaction)));
+        ended.map_err(|error| self.stopped(error))
     }
 
     /// What revm leaves to its caller.

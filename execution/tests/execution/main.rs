@@ -10,3 +10,6 @@ mod consensus_contract;
 mod forks;
 mod oracle;
 mod overrides;
+mod trace_bounds;
+mod traced;
+mod traces;
