@@ -1,7 +1,7 @@
 //! What a client is told when a call fails: geth's codes and texts where clients match on them.
 
 use jsonrpsee::types::{ErrorObjectOwned, error::ErrorCode};
-use quorate_execution::CallError;
+use quorate_execution::{CallError, TraceError};
 use quorate_storage::StorageError;
 use quorate_types::{Bytes, Height};
 
@@ -79,6 +79,16 @@ impl From<CallError> for RpcError {
         match &error {
             CallError::Reverted(data) => Self::Reverted { message: error.to_string(), data: data.clone() },
             CallError::Fault(fault) => Self::Internal(fault.to_string()),
+            _ => Self::Refused(error.to_string()),
+        }
+    }
+}
+
+impl From<TraceError> for RpcError {
+    fn from(error: TraceError) -> Self {
+        match &error {
+            TraceError::Fault(fault) => Self::Internal(fault.to_string()),
+            _ if error.is_invalid_request() => Self::InvalidParams(error.to_string()),
             _ => Self::Refused(error.to_string()),
         }
     }

@@ -38,7 +38,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     Backend, RpcLimits,
-    debug::DebugApiServer,
+    debug::{DebugApiServer, trace::TraceApiServer},
     eth::{self, Eth},
     ids::HexIds,
     modules,
@@ -201,6 +201,7 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     module.merge(subscribe::module(backend.clone(), limits)?)?;
     let eth = Eth::new(backend.clone(), limits);
     module.merge(eth::module(&eth)?)?;
+    module.merge(TraceApiServer::into_rpc(eth.clone()))?;
     module.merge(DebugApiServer::into_rpc(eth))?;
     module.merge(Txpool(backend.clone()).into_rpc())?;
     let web3 = Web3(backend.clone());

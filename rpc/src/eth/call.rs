@@ -1,16 +1,16 @@
-//! Calls and estimates.
+//! Calls that change nothing: what they return, what they would cost, and what they touch.
 
-use alloy_eips::BlockId;
-use alloy_rpc_types_eth::TransactionRequest;
+use alloy_eips::{BlockId, eip2930::AccessList};
+use alloy_rpc_types_eth::{BlockOverrides, TransactionRequest, state::StateOverride};
 use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
 };
-use quorate_execution::{CallFee, CallRequest, CallStatus, Overrides};
+use quorate_execution::{CallFee, CallRequest, CallStatus};
 use quorate_types::{Bytes, TxKind, U64};
-use serde_json::Value;
+use serde::Serialize;
 
-use super::Eth;
+use super::{Eth, overrides};
 use crate::error::RpcError;
 
 #[rpc(server, namespace = "eth")]
@@ -20,16 +20,34 @@ pub(crate) trait CallApi {
         &self,
         request: TransactionRequest,
         block: Option<BlockId>,
-        state_overrides: Option<Value>,
-        block_overrides: Option<Value>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<BlockOverrides>,
     ) -> RpcResult<Bytes>;
     #[method(name = "estimateGas")]
     async fn estimate_gas(
         &self,
         request: TransactionRequest,
         block: Option<BlockId>,
-        state_overrides: Option<Value>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<BlockOverrides>,
     ) -> RpcResult<U64>;
+    #[method(name = "createAccessList")]
+    async fn create_access_list(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<StateOverride>,
+    ) -> RpcResult<AccessListView>;
+}
+
+/// What a call touches, and what it would cost with the list of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AccessListView {
+    access_list: AccessList,
+    gas_used: U64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 #[async_trait]
@@ -38,58 +56,83 @@ impl CallApiServer for Eth {
         &self,
         request: TransactionRequest,
         block: Option<BlockId>,
-        state_overrides: Option<Value>,
-        block_overrides: Option<Value>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<BlockOverrides>,
     ) -> RpcResult<Bytes> {
-        refuse_overrides([state_overrides, block_overrides])?;
-        self.heavy(move |eth| eth.run_call(request, block)).await
+        let overrides = overrides(state_overrides, block_overrides)?;
+        let request = self.call_request(request)?;
+        self.heavy(move |eth| {
+            let (state, header) = eth.backend.state_and_header(block)?;
+            let outcome = eth.backend.executor.call(&header, state, &request, &overrides)?;
+            match outcome.status {
+                CallStatus::Success => Ok(outcome.output),
+                CallStatus::Reverted => {
+                    let message = quorate_execution::revert_message(&outcome.output);
+                    Err(RpcError::Reverted { message, data: outcome.output })
+                }
+                CallStatus::Halted(reason) => Err(RpcError::Refused(reason)),
+            }
+        })
+        .await
     }
 
     async fn estimate_gas(
         &self,
         request: TransactionRequest,
         block: Option<BlockId>,
-        state_overrides: Option<Value>,
+        state_overrides: Option<StateOverride>,
+        block_overrides: Option<BlockOverrides>,
     ) -> RpcResult<U64> {
-        refuse_overrides([state_overrides])?;
-        self.heavy(move |eth| eth.run_estimate(request, block).map(U64::from)).await
+        let overrides = overrides(state_overrides, block_overrides)?;
+        let request = self.call_request(request)?;
+        self.heavy(move |eth| {
+            let (state, header) = eth.backend.state_and_header(block)?;
+            Ok(U64::from(eth.backend.executor.estimate(&header, state, &request, &overrides)?))
+        })
+        .await
     }
-}
 
-/// What would be ignored silently must be refused: the answer would look right and be wrong.
-fn refuse_overrides<const N: usize>(overrides: [Option<Value>; N]) -> Result<(), RpcError> {
-    let given = |value: &Value| !value.is_null() && value.as_object().is_none_or(|it| !it.is_empty());
-    if overrides.iter().flatten().any(given) {
-        return Err(RpcError::InvalidParams(
-            "state and block overrides are not supported by this version".to_owned(),
-        ));
+    async fn create_access_list(
+        &self,
+        request: TransactionRequest,
+        block: Option<BlockId>,
+        state_overrides: Option<StateOverride>,
+    ) -> RpcResult<AccessListView> {
+        let overrides = overrides(state_overrides, None)?;
+        let request = self.call_request(request)?;
+        self.heavy(move |eth| {
+            let (state, header) = eth.backend.state_and_header(block)?;
+            let outcome = eth.backend.executor.access_list(&header, state, &request, &overrides)?;
+            let gas_used = U64::from(outcome.gas_used);
+            Ok(AccessListView { access_list: outcome.access_list, gas_used, error: outcome.error })
+        })
+        .await
     }
-    Ok(())
 }
 
 impl Eth {
-    fn run_call(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<Bytes, RpcError> {
-        let (state, header) = self.backend.state_and_header(block)?;
-        let request = call_request(request)?;
-        let outcome = self.backend.executor.call(&header, state, &request, &Overrides::default())?;
-        match outcome.status {
-            CallStatus::Success => Ok(outcome.output),
-            CallStatus::Reverted => {
-                let message = quorate_execution::revert_message(&outcome.output);
-                Err(RpcError::Reverted { message, data: outcome.output })
-            }
-            CallStatus::Halted(reason) => Err(RpcError::Refused(reason)),
+    /// A client's request as the executor takes it.
+    ///
+    /// # Errors
+    /// When it is for another chain, of a kind that is not here, or contradicts itself; in geth's words.
+    pub(crate) fn call_request(&self, request: TransactionRequest) -> Result<CallRequest, RpcError> {
+        let ours = self.backend.chain.chain_id;
+        if let Some(chain_id) = request.chain_id.filter(|id| *id != ours) {
+            let what = format!("chainId does not match node's (have={chain_id}, want={ours})");
+            return Err(RpcError::Refused(what));
         }
-    }
-
-    fn run_estimate(&self, request: TransactionRequest, block: Option<BlockId>) -> Result<u64, RpcError> {
-        let (state, header) = self.backend.state_and_header(block)?;
-        let request = call_request(request)?;
-        Ok(self.backend.executor.estimate(&header, state, &request, &Overrides::default())?)
+        if request.has_eip4844_fields() || request.transaction_type == Some(BLOB_TYPE) {
+            return Err(RpcError::Refused(
+                "transaction type not supported: there are no blobs here".to_owned(),
+            ));
+        }
+        call_request(request)
     }
 }
 
-/// A client's request as the executor takes it.
+/// EIP-4844's type of transactions.
+const BLOB_TYPE: u8 = 3;
+
 fn call_request(request: TransactionRequest) -> Result<CallRequest, RpcError> {
     let fee = match (request.gas_price, request.max_fee_per_gas, request.max_priority_fee_per_gas) {
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {

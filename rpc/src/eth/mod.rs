@@ -6,6 +6,7 @@ mod chain;
 mod fees;
 mod filters;
 mod logs;
+mod overrides;
 mod params;
 mod state;
 mod transactions;
@@ -19,6 +20,7 @@ use jsonrpsee::{
 use tokio::sync::Semaphore;
 
 pub(crate) use logs::{check_size, to_filter};
+pub(crate) use overrides::overrides;
 pub(crate) use params::FilterParam;
 
 use crate::{Backend, RpcLimits, error::RpcError};
@@ -56,7 +58,7 @@ impl Eth {
     }
 
     /// Runs what takes long beside the async threads, few at a time. A panic in it is this call's error alone.
-    async fn heavy<T: Send + 'static>(
+    pub(crate) async fn heavy<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> RpcResult<T> {

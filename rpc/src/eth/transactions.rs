@@ -46,10 +46,10 @@ pub(crate) trait TransactionsApi {
 }
 
 /// A block, and which of its transactions.
-type Place = (Arc<StoredBlock>, usize);
+pub(crate) type Place = (Arc<StoredBlock>, usize);
 
 impl Eth {
-    fn located(&self, hash: B256) -> Result<Option<Place>, RpcError> {
+    pub(crate) fn located(&self, hash: B256) -> Result<Option<Place>, RpcError> {
         let Some((height, index)) = self.backend.store.transaction(hash)? else { return Ok(None) };
         let block = self.backend.store.block(height)?.ok_or(RpcError::UnknownBlock)?;
         Ok(Some((block, usize::try_from(index).unwrap_or(usize::MAX))))

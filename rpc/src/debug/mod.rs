@@ -1,4 +1,6 @@
-//! The `debug` namespace: the bytes behind what other methods show.
+//! The `debug` namespace: the bytes behind what other methods show, and traces.
+
+pub(crate) mod trace;
 
 use alloy_consensus::{Block, BlockBody};
 use alloy_eips::{BlockId, Encodable2718 as _};
