@@ -8,24 +8,14 @@ use std::{
 
 use quorate_types::{Address, B256, Height, U256, hex};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
-    DBRecoveryMode, IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBPinnableSlice, IteratorMode, WriteBatch, WriteOptions,
 };
 
-use crate::{StorageError, StoreOptions};
-
-/// Background threads for flushes and compactions: four nodes may share two cores.
-const BACKGROUND_JOBS: i32 = 2;
-/// What all columns together may hold unflushed. Beyond some tens of MiB a bigger one only makes flushes rarer.
-const WRITE_BUFFER_BYTES: usize = 64 << 20;
-/// Bounds what a restart reads again when a quiet column holds an old log back.
-const MAX_WAL_BYTES: u64 = 256 << 20;
-/// 10 bits: one false positive in a hundred, RocksDB's usual measure.
-const BLOOM_BITS_PER_KEY: f64 = 10.0;
-/// RocksDB's own log files that are kept.
-const INFO_LOGS: usize = 2;
-/// Open files of one node; 4 nodes stay far below the usual limit of 1,024 per process each.
-const MAX_OPEN_FILES: i32 = 512;
+use crate::{
+    StorageError, StoreOptions,
+    snapshot::{Row, Snapshot, upper_bound},
+    tuning::{column_options, database_options},
+};
 
 /// The columns. The first block of them is the block record, written and synced when a block is
 /// decided; the second is derived from it, behind it.
@@ -115,9 +105,6 @@ pub(crate) fn slot_key(address: Address, slot: U256) -> [u8; 52] {
     key
 }
 
-/// A key and its value.
-type Row = (Box<[u8]>, Box<[u8]>);
-
 /// When a write is safe from a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -205,8 +192,7 @@ impl Database {
         from: &[u8],
         end: Vec<u8>,
     ) -> impl Iterator<Item = Result<Row, StorageError>> {
-        let mut options = ReadOptions::default();
-        options.set_iterate_upper_bound(end);
+        let options = upper_bound(end);
         let mode = IteratorMode::From(from, rocksdb::Direction::Forward);
         self.rows(self.db.iterator_cf_opt(self.handle(column), options, mode))
     }
@@ -216,7 +202,12 @@ impl Database {
         self.rows(self.db.iterator_cf(self.handle(column), IteratorMode::Start))
     }
 
-    fn rows(
+    /// The rows as they stand now, whatever is written later.
+    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot::new(self, self.db.snapshot())
+    }
+
+    pub(crate) fn rows(
         &self,
         rows: impl Iterator<Item = Result<Row, rocksdb::Error>>,
     ) -> impl Iterator<Item = Result<Row, StorageError>> {
@@ -233,11 +224,11 @@ impl Database {
         Batch { database: self, rows: WriteBatch::default() }
     }
 
-    fn handle(&self, column: Column) -> &ColumnFamily {
+    pub(crate) fn handle(&self, column: Column) -> &ColumnFamily {
         self.db.cf_handle(column.name()).expect("every column was opened with the database")
     }
 
-    fn error(&self, doing: &'static str, source: rocksdb::Error) -> StorageError {
+    pub(crate) fn error(&self, doing: &'static str, source: rocksdb::Error) -> StorageError {
         StorageError::Database { path: self.path.clone(), doing, source }
     }
 }
@@ -260,32 +251,4 @@ pub(crate) fn fixed<const N: usize>(column: Column, key: &[u8], row: &[u8]) -> R
 /// A row that holds a hash.
 pub(crate) fn hash_row(column: Column, key: &[u8], row: &[u8]) -> Result<B256, StorageError> {
     fixed::<32>(column, key, row).map(B256::from)
-}
-
-fn database_options() -> Options {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
-    // A torn tail of the log is what a power cut leaves; anything before it must be whole.
-    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options.set_paranoid_checks(true);
-    options.set_max_background_jobs(BACKGROUND_JOBS);
-    options.set_db_write_buffer_size(WRITE_BUFFER_BYTES);
-    options.set_max_total_wal_size(MAX_WAL_BYTES);
-    options.set_max_open_files(MAX_OPEN_FILES);
-    options.set_keep_log_file_num(INFO_LOGS);
-    options.set_log_level(LogLevel::Warn);
-    options
-}
-
-fn column_options(cache: &Cache) -> Options {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(cache);
-    table.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    let mut options = Options::default();
-    options.set_block_based_table_factory(&table);
-    options.set_compression_type(DBCompressionType::Lz4);
-    options
 }

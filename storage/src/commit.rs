@@ -55,16 +55,14 @@ impl Store {
             return Ok(());
         }
         check_belongs(block, certificate, update)?;
-        self.trie.read().check_applies(update)?;
+        update.check_applies(self.ledger.published().trie.root())?;
         let mut batch = self.ledger.database.batch();
         put_record(&mut batch, block);
         batch.put(Column::Certificates, height_key(height), codec::encode_certificate(certificate));
         let (transactions, changes) = (block.block.transactions(), Arc::clone(&block.changes));
         let pending = Pending::new((height, block.hash()), transactions, &block.receipts, changes);
         batch.write("writing a block record", Durability::Synced)?;
-        let mut trie = self.trie.write();
-        trie.apply(update);
-        self.ledger.publish_decided(Arc::new(head_of(block)), &Arc::new(pending));
+        self.ledger.publish_decided(Arc::new(head_of(block)), update.trie(), &Arc::new(pending));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What can go wrong with the store, in words for the operator.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use quorate_types::{Address, B256, GenesisError, Height, ValidatorSetError};
 use revm::database_interface::DBErrorMarker;
@@ -166,6 +166,12 @@ pub enum StorageError {
         /// The last block asked for.
         to: Height,
     },
+    /// An answer took longer than its caller would wait.
+    #[error("the answer took longer than {} ms; ask for less, or raise the limit", limit.as_millis())]
+    TimeLimit {
+        /// How long the caller would wait.
+        limit: Duration,
+    },
     /// No such block yet.
     #[error("height {height} is above the head, {head}")]
     UnknownHeight {
@@ -201,6 +207,7 @@ impl StorageError {
             | Self::DoesNotFit { .. }
             | Self::TooManyAccounts { .. }
             | Self::TooManyLogs { .. }
+            | Self::TimeLimit { .. }
             | Self::UnknownHeight { .. }
             | Self::UnknownCode(_) => false,
         }

@@ -2,7 +2,7 @@
 //! decided but whose rows are not written yet.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -21,6 +21,8 @@ use crate::{
     StorageError,
     codec::{self, HeaderRecord},
     columns::{Column, Database, damaged, height_key, missing, slot_key},
+    slots::SlotsAt,
+    trie::AccountTrie,
 };
 
 /// Analysed code kept in memory: some thousand contracts of ordinary size.
@@ -81,10 +83,11 @@ impl Pending {
     }
 }
 
-/// The head and the pending blocks, as of one instant.
+/// The head, the trie of its state and the pending blocks, as of one instant.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub head: Arc<Head>,
+    pub trie: AccountTrie,
     /// Oldest first, ending at the head; empty when every row is written.
     pub pending: Vec<Arc<Pending>>,
 }
@@ -111,9 +114,10 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// A ledger whose rows are all written.
-    pub(crate) fn new(database: Database, head: Head) -> Self {
+    pub(crate) fn new(database: Database, head: Head, trie: AccountTrie) -> Self {
         let applying = AtomicU64::new(head.height.0);
-        let published = ArcSwap::from_pointee(Published { head: Arc::new(head), pending: Vec::new() });
+        let published = Published { head: Arc::new(head), trie, pending: Vec::new() };
+        let published = ArcSwap::from_pointee(published);
         let codes = Cache::with_weighter(CODE_CACHE_ITEMS, CODE_CACHE_BYTES, CodeBytes);
         Self { database, published, applying, codes }
     }
@@ -123,11 +127,11 @@ impl Ledger {
     }
 
     /// Makes a decided block the head. From here on every read sees it.
-    pub(crate) fn publish_decided(&self, head: Arc<Head>, block: &Arc<Pending>) {
+    pub(crate) fn publish_decided(&self, head: Arc<Head>, trie: &AccountTrie, block: &Arc<Pending>) {
         self.published.rcu(|now| {
             let mut pending = now.pending.clone();
             pending.push(Arc::clone(block));
-            Published { head: Arc::clone(&head), pending }
+            Published { head: Arc::clone(&head), trie: trie.clone(), pending }
         });
     }
 
@@ -140,7 +144,7 @@ impl Ledger {
     pub(crate) fn publish_applied(&self, height: Height) {
         self.published.rcu(|now| {
             let pending = now.pending.iter().filter(|it| it.height > height).cloned().collect();
-            Published { head: Arc::clone(&now.head), pending }
+            Published { head: Arc::clone(&now.head), trie: now.trie.clone(), pending }
         });
     }
 
@@ -197,26 +201,14 @@ impl Ledger {
         Ok(self.database.range(column, &from, end).next().transpose()?.map(|(_, old)| old))
     }
 
-    /// All slots of an account that are not zero, as of the head of `published`. The caller makes sure
-    /// that no later block is decided meanwhile.
-    pub(crate) fn slots_at_head(
-        &self,
-        published: &Published,
-        address: Address,
-    ) -> Result<BTreeMap<U256, U256>, StorageError> {
-        let mut slots = BTreeMap::new();
-        let end = [address.as_slice(), &[0xff; 33]].concat();
-        for row in self.database.range(Column::Slots, address.as_slice(), end) {
-            let (key, value) = row?;
-            let value = codec::decode_word(&value).map_err(|why| damaged(Column::Slots, &key, why))?;
-            slots.insert(U256::from_be_slice(&key[20..]), value);
-        }
-        let changed = published.pending.iter().filter_map(|block| block.changes.accounts.get(&address));
-        for (slot, value) in changed.flat_map(|change| &change.storage) {
-            slots.insert(*slot, value.after);
-        }
-        slots.retain(|_, value| !value.is_zero());
-        Ok(slots)
+    /// The slots of accounts as of `height`, which is at or below the head of `published`; whatever is
+    /// committed meanwhile does not show.
+    pub(crate) fn slots_at(&self, published: &Published, height: Height) -> SlotsAt<'_> {
+        let pending = published.pending.iter().filter(|block| block.height <= height).cloned().collect();
+        let rows = self.database.snapshot();
+        // Raised before rows are written: no row above it can be in the snapshot.
+        let overtaken = self.applying.load(Ordering::SeqCst) > height.0;
+        SlotsAt { rows, pending, height, overtaken }
     }
 
     /// Deployed code that no pending block holds.

@@ -37,11 +37,14 @@ mod error;
 mod ledger;
 mod logs;
 mod reads;
+mod slots;
+mod snapshot;
 mod state_view;
 mod store;
 #[cfg(test)]
 mod tests;
 mod trie;
+mod tuning;
 
 pub use error::StorageError;
 pub use ledger::Head;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use quorate_types::{
     B256, ExecutedBlock, Genesis, Height, StateChanges, VALIDATORS_ADDRESS, ValidatorSet, read_validators,
 };
@@ -14,7 +14,8 @@ use crate::{
     columns::{Batch, Column, Database, Durability, damaged, fixed, hash_row, height_key, slot_key},
     ledger::{Ledger, Pending, record},
     reads::{BlockCache, block_cache},
-    trie::{CommittedTrie, TrieUpdate},
+    slots::Deadline,
+    trie::{self, TrieUpdate},
 };
 
 /// The layout of the folder. It rises with any change that an older version would misread.
@@ -43,8 +44,6 @@ impl Default for StoreOptions {
 /// The chain on disk. All its methods take `&self`; put it behind an [`Arc`] and share it.
 pub struct Store {
     pub(crate) ledger: Arc<Ledger>,
-    /// Read while a candidate is hashed, written for the instant in which a block becomes the head.
-    pub(crate) trie: RwLock<CommittedTrie>,
     /// Held by whoever commits: consensus and sync may come with the same block at once.
     pub(crate) committing: Mutex<()>,
     pub(crate) blocks: BlockCache,
@@ -66,7 +65,7 @@ impl Store {
         let (height, hash) = read_head(&database)?;
         write_missing_rows(&database, height)?;
         let header = record(&database, Column::Headers, height, codec::decode_header)?;
-        let trie = CommittedTrie::rebuild(&database)?;
+        let trie = trie::rebuild(&database)?;
         if trie.root() != header.header.state_root {
             let (expected, found) = (header.header.state_root, trie.root());
             return Err(StorageError::StateDamaged { height, expected, found });
@@ -76,10 +75,10 @@ impl Store {
             return Err(damaged(Column::Headers, &height_key(height), "not the header of the head"));
         }
         let HeaderRecord { header, clock_ms, .. } = header;
-        tracing::info!(%height, %hash, accounts = trie.accounts(), path = %path.display(), "opened the store");
+        tracing::info!(%height, %hash, accounts = trie.len(), path = %path.display(), "opened the store");
+        let head = Head { height, hash, header, next_validators, clock_ms };
         Ok(Self {
-            ledger: Arc::new(Ledger::new(database, Head { height, hash, header, next_validators, clock_ms })),
-            trie: RwLock::new(trie),
+            ledger: Arc::new(Ledger::new(database, head, trie)),
             committing: Mutex::new(()),
             blocks: block_cache(options.cached_blocks_bytes),
         })
@@ -123,11 +122,10 @@ impl Store {
         base: Option<&TrieUpdate>,
         changes: &StateChanges,
     ) -> Result<(B256, TrieUpdate), StorageError> {
-        let trie = self.trie.read();
-        // No block can be decided while the trie is read, so this is the state that the trie is of.
         let published = self.ledger.published();
-        let head_slots = |address| self.ledger.slots_at_head(&published, address);
-        let update = trie.root_after(base, changes, &head_slots)?;
+        let slots = self.ledger.slots_at(&published, published.head.height);
+        let head_slots = |address| slots.of(address, Deadline::NONE);
+        let update = TrieUpdate::new(&published.trie, base, changes, &head_slots)?;
         Ok((update.root(), update))
     }
 

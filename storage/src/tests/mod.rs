@@ -5,6 +5,7 @@ mod logs;
 mod model;
 mod records;
 mod roots;
+mod shards;
 mod stops;
 mod views;
 
