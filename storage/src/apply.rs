@@ -9,6 +9,7 @@ use crate::{
     StorageError, codec,
     columns::{Batch, Column, Database, Durability, height_key, slot_key},
     ledger::{LogKey, Pending},
+    undo::put_undo,
 };
 
 /// The key under which [`Column::Meta`] holds the height up to which all rows are written.
@@ -31,6 +32,9 @@ pub(crate) fn write_rows(database: &Database, block: &Pending) -> Result<(), Sto
     }
     for key in &block.log_keys {
         batch.put(Column::LogIndex, log_index_key(*key, block.height), []);
+    }
+    if has_history(block.height) {
+        put_undo(&mut batch, block.height, &block.undo);
     }
     batch.put(Column::Meta, APPLIED, height);
     batch.write("writing the rows of a block", Durability::Behind)

@@ -50,11 +50,13 @@ pub(crate) enum Column {
     SlotHistory,
     /// address or topic, n -> nothing.
     LogIndex,
+    /// n -> the accounts before block n as the trie has them, for the last blocks.
+    TrieUndo,
 }
 
 impl Column {
     /// All of them.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -69,6 +71,7 @@ impl Column {
         Self::AccountHistory,
         Self::SlotHistory,
         Self::LogIndex,
+        Self::TrieUndo,
     ];
 
     /// Its name on disk; part of the schema.
@@ -88,6 +91,7 @@ impl Column {
             Self::AccountHistory => "account-history",
             Self::SlotHistory => "slot-history",
             Self::LogIndex => "log-index",
+            Self::TrieUndo => "trie-undo",
         }
     }
 }

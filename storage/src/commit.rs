@@ -59,8 +59,9 @@ impl Store {
         let mut batch = self.ledger.database.batch();
         put_record(&mut batch, block);
         batch.put(Column::Certificates, height_key(height), codec::encode_certificate(certificate));
-        let (transactions, changes) = (block.block.transactions(), Arc::clone(&block.changes));
-        let pending = Pending::new((height, block.hash()), transactions, &block.receipts, changes);
+        let (changes, undo) = (Arc::clone(&block.changes), Arc::clone(update.undo()));
+        let transactions = block.block.transactions();
+        let pending = Pending::new((height, block.hash()), transactions, &block.receipts, changes, undo);
         batch.write("writing a block record", Durability::Synced)?;
         self.ledger.publish_decided(Arc::new(head_of(block)), update.trie(), &Arc::new(pending));
         Ok(())

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use quorate_types::{Address, B256, GenesisError, Height, ValidatorSetError};
 use revm::database_interface::DBErrorMarker;
 
-use crate::MAX_ACCOUNTS;
+use crate::{MAX_ACCOUNTS, PROOF_WINDOW};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +166,17 @@ pub enum StorageError {
         /// The last block asked for.
         to: Height,
     },
+    /// The state is too old to be proven; it can still be read.
+    #[error(
+        "the state at height {height} cannot be proven: proofs reach {PROOF_WINDOW} blocks below the head, \
+         {head}, and not below a block that an older version of the node wrote"
+    )]
+    OutsideProofWindow {
+        /// The height that was asked for.
+        height: Height,
+        /// The height of the head.
+        head: Height,
+    },
     /// An answer took longer than its caller would wait.
     #[error("the answer took longer than {} ms; ask for less, or raise the limit", limit.as_millis())]
     TimeLimit {
@@ -207,6 +218,7 @@ impl StorageError {
             | Self::DoesNotFit { .. }
             | Self::TooManyAccounts { .. }
             | Self::TooManyLogs { .. }
+            | Self::OutsideProofWindow { .. }
             | Self::TimeLimit { .. }
             | Self::UnknownHeight { .. }
             | Self::UnknownCode(_) => false,

@@ -22,7 +22,7 @@ use crate::{
     codec::{self, HeaderRecord},
     columns::{Column, Database, damaged, height_key, missing, slot_key},
     slots::SlotsAt,
-    trie::AccountTrie,
+    trie::{AccountTrie, TrieChanges},
 };
 
 /// Analysed code kept in memory: some thousand contracts of ordinary size.
@@ -51,6 +51,7 @@ pub(crate) struct Pending {
     pub height: Height,
     pub hash: B256,
     pub changes: Arc<StateChanges>,
+    pub undo: Arc<TrieChanges>,
     pub transactions: HashMap<B256, u32>,
     pub log_keys: BTreeSet<LogKey>,
 }
@@ -70,6 +71,7 @@ impl Pending {
         transactions: &[Bytes],
         receipts: &[ReceiptEnvelope],
         changes: Arc<StateChanges>,
+        undo: Arc<TrieChanges>,
     ) -> Self {
         let transactions = (0..).zip(transactions).map(|(index, raw)| (keccak256(raw), index)).collect();
         let logs = receipts.iter().flat_map(|receipt| receipt.logs());
@@ -79,7 +81,7 @@ impl Pending {
                 topics.chain([LogKey::Address(log.address)])
             })
             .collect();
-        Self { height, hash, changes, transactions, log_keys }
+        Self { height, hash, changes, undo, transactions, log_keys }
     }
 }
 

@@ -12,11 +12,12 @@
 //! store.commit(block, certificate, update)           v
 //!   1. block record, certificate, head: one batch, synced        -> survives a power cut
 //!   2. head and block published                                  -> every read shows it
-//!   3. rows (accounts, slots, history, indexes), applied = n     -> behind the record, never synced
+//!   3. rows (accounts, slots, history, indexes, undo), applied = n -> behind the record, never synced
 //! ```
 //! The rows can be made from the record at any time, so [`Store::open`] completes what a stop cut off.
 //! Reads take the list of published blocks first and rows second; values at one height never change,
-//! so a [`StateView`] stays right while later blocks are committed.
+//! so a [`StateView`] stays right while later blocks are committed. [`Store::prove`] shows an account of the
+//! last [`PROOF_WINDOW`] heights to those who trust no node.
 //!
 //! ```no_run
 //! # fn show(genesis: &quorate_types::Genesis) -> Result<(), quorate_storage::StorageError> {
@@ -36,6 +37,7 @@ mod commit;
 mod error;
 mod ledger;
 mod logs;
+mod prove;
 mod reads;
 mod slots;
 mod snapshot;
@@ -45,11 +47,14 @@ mod store;
 mod tests;
 mod trie;
 mod tuning;
+mod undo;
 
 pub use error::StorageError;
 pub use ledger::Head;
 pub use logs::{FoundLog, LogFilter};
+pub use prove::{AccountProof, SlotProof};
 pub use reads::StoredBlock;
 pub use state_view::StateView;
 pub use store::{SCHEMA_VERSION, Store, StoreOptions};
 pub use trie::{MAX_ACCOUNTS, TrieUpdate};
+pub use undo::PROOF_WINDOW;

@@ -16,6 +16,7 @@ use crate::{
     reads::{BlockCache, block_cache},
     slots::Deadline,
     trie::{self, TrieUpdate},
+    undo::undo_from_rows,
 };
 
 /// The layout of the folder. It rises with any change that an older version would misread.
@@ -228,7 +229,8 @@ fn pending_from_record(database: &Database, height: Height) -> Result<Pending, S
     let body = record(database, Column::Bodies, height, codec::decode_body)?;
     let receipts = record(database, Column::Receipts, height, codec::decode_receipts)?;
     let changes = record(database, Column::Changes, height, codec::decode_changes)?;
-    Ok(Pending::new((height, hash), &body.transactions, &receipts, Arc::new(changes)))
+    let undo = Arc::new(undo_from_rows(database, height, &changes)?);
+    Ok(Pending::new((height, hash), &body.transactions, &receipts, Arc::new(changes), undo))
 }
 
 /// The set in the rows, which are those of the head once none is missing.

@@ -3,6 +3,7 @@
 mod commit;
 mod logs;
 mod model;
+mod proofs;
 mod records;
 mod roots;
 mod shards;

@@ -21,6 +21,7 @@ use quorate_types::{AccountChange, AccountState, Address, B256, SlotChange, Stat
 
 use crate::StorageError;
 
+pub(crate) use proof::prove_slots;
 pub(crate) use root::{check_count, rebuild, storage_root_of};
 pub(crate) use shard::{AccountTrie, TrieChanges};
 
@@ -44,6 +45,8 @@ struct Layer {
     before: B256,
     /// The trie after the block.
     trie: AccountTrie,
+    /// What turns it back into the trie below.
+    undo: Arc<TrieChanges>,
     slots: BTreeMap<Address, BTreeMap<U256, U256>>,
 }
 
@@ -66,22 +69,22 @@ impl TrieUpdate {
     ) -> Result<Self, StorageError> {
         let mut layers = base.map_or(Ok(Vec::new()), |base| base.layers_above(head.root()))?;
         let below = layers.last().map_or(head, |layer| &layer.trie);
-        let (mut accounts, mut slots) = (TrieChanges::new(), BTreeMap::new());
-        let mut standing = 0;
+        let (mut accounts, mut undo, mut slots) = (TrieChanges::new(), TrieChanges::new(), BTreeMap::new());
         for (address, change) in &changes.accounts {
             let key = keccak256(address);
             let before = below.get(&key);
-            standing += usize::from(before.is_some());
+            undo.insert(key, before);
             accounts.insert(key, changed_account(before, &layers, *address, change, head_slots)?);
             if !change.storage.is_empty() {
                 slots.insert(*address, change.storage.iter().map(|(slot, it)| (*slot, it.after)).collect());
             }
         }
-        let left = accounts.values().flatten().count();
-        if left > standing {
-            check_count(below.len() - standing + left)?;
+        let (before, after) = (undo.values().flatten().count(), accounts.values().flatten().count());
+        if after > before {
+            check_count(below.len() - before + after)?;
         }
-        let layer = Layer { before: below.root(), trie: below.with(&accounts), slots };
+        let (trie, undo) = (below.with(&accounts), Arc::new(undo));
+        let layer = Layer { before: below.root(), trie, undo, slots };
         layers.push(Arc::new(layer));
         Ok(Self { layers })
     }
@@ -89,6 +92,11 @@ impl TrieUpdate {
     /// The trie after the block.
     pub(crate) fn trie(&self) -> &AccountTrie {
         &self.top().trie
+    }
+
+    /// The accounts that the block changes as they were before it.
+    pub(crate) fn undo(&self) -> &Arc<TrieChanges> {
+        &self.top().undo
     }
 
     /// Whether the update's block may be the next one on a head with the root `committed`.

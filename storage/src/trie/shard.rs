@@ -49,6 +49,9 @@ impl AccountTrie {
     /// This trie with some accounts set or removed. It hashes the shards that these are in, and the
     /// nodes above all shards.
     pub(crate) fn with(&self, changes: &TrieChanges) -> Self {
+        if changes.is_empty() {
+            return self.clone();
+        }
         let mut shards = self.shards.to_vec();
         let mut changes = changes.iter().peekable();
         while let Some((first, _)) = changes.peek() {
