@@ -9,6 +9,8 @@ use crate::{
 
 /// A key and its value.
 pub(crate) type Row = (Box<[u8]>, Box<[u8]>);
+/// A row where the database has it.
+pub(crate) type RowRef<'a> = (&'a [u8], &'a [u8]);
 
 /// All columns as of one instant, whatever is written since. It keeps RocksDB from dropping what was
 /// overwritten, so it is made for one answer and not kept.
@@ -58,7 +60,7 @@ pub(crate) struct Cursor<'a> {
 
 impl Cursor<'_> {
     /// Goes to the first row at or after `from`.
-    pub(crate) fn seek(&mut self, from: &[u8]) -> Result<Option<(&[u8], &[u8])>, StorageError> {
+    pub(crate) fn seek(&mut self, from: &[u8]) -> Result<Option<RowRef<'_>>, StorageError> {
         self.rows.seek(from);
         self.rows.status().map_err(|error| self.database.error("reading", error))?;
         Ok(self.rows.item())
