@@ -24,6 +24,7 @@ const RULES: &[Rule] = &[
     rule("txpool", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("sync", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("p2p", &["types", "proto"], &["rocksdb", "revm", "jsonrpsee"]),
+    rule("light", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("rpc", &["types", "proto", "storage", "execution", "txpool"], &["rocksdb", "libp2p"]),
     rule(
         "node",
@@ -38,7 +39,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Values and state machines: nothing that waits, stores or connects is in what they are linked with.
-const PURE: &[&str] = &["types", "consensus", "sync", "txpool", "vote-log", "simulator", "model"];
+const PURE: &[&str] = &["types", "consensus", "sync", "txpool", "vote-log", "light", "simulator", "model"];
 const IMPURE: &[&str] = &["tokio", "mio", "hyper", "libp2p", "rocksdb", "librocksdb-sys", "revm"];
 /// These have no direct dependency but `types`, and a macro that is gone once it is expanded.
 const ALONE: &[&str] = &["consensus", "sync"];
