@@ -22,7 +22,7 @@ use crate::{
     conduct::{Conduct, Outcome},
     driver::Event,
     metrics,
-    sharing::Sharing,
+    sharing::{MAX_OFFERED, Sharing},
 };
 
 /// Submissions that may wait. Beyond it a client is refused at once, instead of waiting without end.
@@ -151,6 +151,13 @@ impl Ingress {
             let accepted = self.admit(some).await;
             self.sharing.publish(accepted, batch.trace_id, Some(from));
         }
+    }
+
+    /// Offers what waits to a peer that has just come: its pool may be empty, and the next turn its own, for which all would
+    /// wait until half of the timer is over (R14).
+    pub(crate) fn greet(&self, peer: NodeId) {
+        let waiting = self.pool.lock().to_offer(MAX_OFFERED, 0, clock::now_ms());
+        self.sharing.offer_to(peer, Arc::new(waiting));
     }
 
     /// Admits what is sound; returns the raw bytes of what the pool took.

@@ -39,24 +39,25 @@ impl Sharing {
 
     /// Offers transactions to every peer by their hashes, and sends each what it lacks.
     pub(crate) fn offer(&self, waiting: Vec<Transaction>) {
-        if waiting.is_empty() {
-            return;
-        }
         let waiting = Arc::new(waiting);
-        for peer in self.network.peers() {
-            if self.asked.lock().insert(peer.id) {
-                let (this, waiting) = (self.clone(), waiting.clone());
-                self.runtime.spawn(async move {
-                    if let Err(error) = this.offer_to(peer.id, &waiting).await {
-                        tracing::debug!(%error, "transactions were not offered");
-                    }
-                    this.asked.lock().remove(&peer.id);
-                });
-            }
-        }
+        self.network.peers().iter().for_each(|peer| self.offer_to(peer.id, waiting.clone()));
     }
 
-    async fn offer_to(&self, peer: NodeId, waiting: &[Transaction]) -> Result<(), RequestError> {
+    /// The same for one peer.
+    pub(crate) fn offer_to(&self, peer: NodeId, waiting: Arc<Vec<Transaction>>) {
+        if waiting.is_empty() || !self.asked.lock().insert(peer) {
+            return;
+        }
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            if let Err(error) = this.send_missing(peer, &waiting).await {
+                tracing::debug!(%error, "transactions were not offered");
+            }
+            this.asked.lock().remove(&peer);
+        });
+    }
+
+    async fn send_missing(&self, peer: NodeId, waiting: &[Transaction]) -> Result<(), RequestError> {
         let hashes = waiting.iter().map(Transaction::hash).collect();
         let Response::Missing(missing) = self.network.request(peer, &Request::Offer(hashes)).await? else {
             return Err(RequestError::Invalid { peer, reason: "no answer to an offer".to_owned() });

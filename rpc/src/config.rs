@@ -1,5 +1,7 @@
 //! The server's limits. Each answers with a clear error when it is reached.
 
+use std::time::Duration;
+
 /// What one node's server allows.
 #[derive(Clone, Copy, Debug)]
 pub struct RpcLimits {
@@ -15,6 +17,8 @@ pub struct RpcLimits {
     pub max_log_results: u32,
     /// Blocks that one query for logs spans.
     pub max_log_blocks: u64,
+    /// How long a proof may take. Calls and traces are bounded by the executor.
+    pub call_timeout: Duration,
 }
 
 impl Default for RpcLimits {
@@ -26,6 +30,7 @@ impl Default for RpcLimits {
             max_subscriptions: 1024,
             max_log_results: 10_000,
             max_log_blocks: 10_000,
+            call_timeout: Duration::from_secs(5),
         }
     }
 }

@@ -137,5 +137,6 @@ fn limits(config: &NodeConfig) -> RpcLimits {
         max_subscriptions: rpc.max_subscriptions,
         max_log_results: rpc.max_log_results,
         max_log_blocks: rpc.max_log_blocks,
+        call_timeout: rpc.call_timeout,
     }
 }

@@ -53,6 +53,7 @@ impl Sorter {
             }
             NetworkEvent::PeerConnected { id, hello } => {
                 tracing::info!(peer = %id, height = %hello.height, agent = %hello.agent, "peer connected");
+                self.ingress.greet(id);
                 let _ = self.sync.send(SyncInput::PeerHead { peer: id, height: hello.height }).await;
                 let _ = self.replica.send(Event::Input(ReplicaInput::PeerConnected)).await;
             }

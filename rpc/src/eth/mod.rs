@@ -8,6 +8,7 @@ mod filters;
 mod logs;
 mod overrides;
 mod params;
+mod proof;
 mod state;
 mod transactions;
 
@@ -47,6 +48,7 @@ pub(crate) fn module(eth: &Eth) -> Result<RpcModule<()>, RegisterMethodError> {
     module.merge(fees::FeesApiServer::into_rpc(eth.clone()))?;
     module.merge(blocks::BlocksApiServer::into_rpc(eth.clone()))?;
     module.merge(transactions::TransactionsApiServer::into_rpc(eth.clone()))?;
+    module.merge(proof::ProofApiServer::into_rpc(eth.clone()))?;
     module.merge(logs::LogsApiServer::into_rpc(eth.clone()))?;
     module.merge(filters::FiltersApiServer::into_rpc(eth.clone()))?;
     Ok(module)

@@ -20,7 +20,11 @@ impl<'de> Deserialize<'de> for FilterParam {
 
 /// A storage slot as clients write it: hex of any length up to 32 bytes, as geth reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StorageKey(pub(crate) U256);
+pub(crate) struct StorageKey {
+    pub(crate) slot: U256,
+    /// Whether it was written as a whole word; proofs write it as it was.
+    pub(crate) is_whole: bool,
+}
 
 impl<'de> Deserialize<'de> for StorageKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -32,7 +36,7 @@ impl<'de> Deserialize<'de> for StorageKey {
         let padded = format!("{digits:0>64}");
         let bytes: [u8; 32] = hex::decode_to_array(padded)
             .map_err(|_| D::Error::custom(format!("invalid hex in storage key: {text:?}")))?;
-        Ok(Self(U256::from_be_bytes(bytes)))
+        Ok(Self { slot: U256::from_be_bytes(bytes), is_whole: digits.len() == 2 * size_of::<B256>() })
     }
 }
 
@@ -46,7 +50,8 @@ mod tests {
         let read = |text: &str| serde_json::from_value::<StorageKey>(Value::from(text));
         let word = format!("0x{}", "0".repeat(63) + "f");
         for text in ["0xf", "0x0f", "f", "0X0f", word.as_str()] {
-            assert_eq!(read(text).expect(text), StorageKey(U256::from(15)), "{text}");
+            let key = StorageKey { slot: U256::from(15), is_whole: text == word };
+            assert_eq!(read(text).expect(text), key, "{text}");
         }
         let long = read(&format!("{word}0")).expect_err("33 bytes").to_string();
         assert!(long.starts_with("storage key too long (want at most 32 bytes): \"0x00"), "{long}");

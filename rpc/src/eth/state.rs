@@ -51,7 +51,7 @@ impl StateApiServer for Eth {
     }
 
     fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256> {
-        let value = self.backend.state(block)?.slot(address, slot.0).map_err(RpcError::from)?;
+        let value = self.backend.state(block)?.slot(address, slot.slot).map_err(RpcError::from)?;
         Ok(value.into())
     }
 
@@ -69,7 +69,7 @@ impl StateApiServer for Eth {
         }
         let state = self.backend.state(block)?;
         let values = |(address, slots): (Address, Vec<StorageKey>)| {
-            let values = slots.iter().map(|slot| state.slot(address, slot.0).map(B256::from));
+            let values = slots.iter().map(|slot| state.slot(address, slot.slot).map(B256::from));
             Ok((address, values.collect::<Result<_, _>>().map_err(RpcError::from)?))
         };
         slots.into_iter().map(values).collect()

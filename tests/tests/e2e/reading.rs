@@ -1,16 +1,18 @@
 //! What a client reads beyond its own transactions: blocks and what is in them by every name they have, what waits, and refusals
 //! in the words that clients match on.
 
+use alloy_rpc_types_eth::EIP1186AccountProofResponse;
 use jsonrpsee::{
     core::client::{ClientT, Error},
     http_client::HttpClient,
     rpc_params,
 };
+use quorate_light::{AccountAnswer, SlotAnswer};
 use quorate_tests::{
     cluster::{Cluster, wait_until},
     wallet::{Wallet, counter_code, receipt, send},
 };
-use quorate_types::{B256, Bytes, keccak256};
+use quorate_types::{Address, B256, Bytes, U256, keccak256};
 use serde_json::{Value, json};
 
 use crate::bad_input::post;
@@ -208,5 +210,53 @@ async fn the_namespaces_are_named() {
     let modules: Value = cluster.client(0).request("rpc_modules", rpc_params![]).await.expect("modules");
     for name in ["debug", "eth", "net", "quorate", "rpc", "txpool", "web3"] {
         assert_eq!(modules[name], "1.0");
+    }
+}
+
+/// Given an account and a slot, then the node's proof convinces who has the header alone; also of the past, and of what is not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_hold_against_the_header() {
+    let cluster = Cluster::start(1);
+    let client = cluster.client(0);
+    let mut alice = Wallet::development(1);
+    let deployed = receipt(&client, send(&client, &alice.deploy(counter_code())).await).await;
+    let contract: Address = serde_json::from_value(deployed["contractAddress"].clone()).expect("an address");
+    let first = receipt(&client, send(&client, &alice.call(contract, [].into())).await).await;
+    receipt(&client, send(&client, &alice.call(contract, [].into())).await).await;
+
+    for (height, address, counted) in [
+        (&first["blockNumber"], contract, 1),
+        (&json!("latest"), contract, 2),
+        (&deployed["blockNumber"], contract, 0),
+        (&json!("0x0"), contract, 0),
+        (&json!("latest"), Wallet::fresh(5).address(), 0),
+    ] {
+        let answer = ask(&client, "eth_getProof", json!([address, ["0x0", B256::ZERO], height])).await;
+        assert_eq!(answer["storageProof"][0]["key"], "0x0", "as it was asked for");
+        assert_eq!(answer["storageProof"][1]["key"], json!(B256::ZERO));
+        let block = ask(&client, "eth_getBlockByNumber", json!([height, false])).await;
+        let state_root = serde_json::from_value(block["stateRoot"].clone()).expect("a root");
+        let mut proof = proven(&answer);
+        proof.verify(state_root).unwrap_or_else(|error| panic!("{address} at {height}: {error}"));
+        assert_eq!(proof.slots[0].value, U256::from(counted), "{address} at {height}");
+        proof.slots[0].value += U256::from(1);
+        assert!(proof.verify(state_root).is_err(), "another value is not proven");
+    }
+}
+
+/// The answer as a light client takes it.
+fn proven(answer: &Value) -> AccountAnswer {
+    let answer: EIP1186AccountProofResponse = serde_json::from_value(answer.clone()).expect("EIP-1186");
+    let slots = answer.storage_proof.into_iter();
+    let slots =
+        slots.map(|it| SlotAnswer { slot: it.key.as_b256().into(), value: it.value, proof: it.proof });
+    AccountAnswer {
+        address: answer.address,
+        nonce: answer.nonce,
+        balance: answer.balance,
+        code_hash: answer.code_hash,
+        storage_root: answer.storage_hash,
+        proof: answer.account_proof,
+        slots: slots.collect(),
     }
 }
