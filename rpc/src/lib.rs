@@ -10,9 +10,9 @@
 //! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> Wording -> eth, debug, txpool, ... -> Backend
 //!                                      +- anything else     -> axum: /health
 //! ```
-//! [`wording`] puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
+//! `wording` puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
 //!
-//! Filters and subscriptions are places in the chain ([`feed`]): each poll, and each new head, reads on from there. Nothing
+//! Filters and subscriptions are places in the chain (`feed`): each poll, and each new head, reads on from there. Nothing
 //! is kept for who does not come for it.
 //!
 //! A method answers from one view of the state. When a new head or a receipt is out, state, logs and
