@@ -2,11 +2,13 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::Path,
     process::Child,
     time::{Duration, Instant},
 };
 
+use backon::{ConstantBuilder, Retryable as _};
 use eyre::WrapErr as _;
 use futures::future::join_all;
 
@@ -21,6 +23,8 @@ use crate::{
 
 /// How often the nodes are asked: often enough that nobody notices, rare enough to cost nothing.
 const ASK_EVERY: Duration = Duration::from_millis(100);
+/// How often a port that nobody seen holds is probed.
+const MAX_PROBES: usize = 20;
 
 /// A node that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +70,7 @@ impl Network {
         for (node, _) in running.iter().filter(|(_, pid)| pid.is_none()) {
             let (needed, wanted) = ports::of(&node.config);
             for address in needed {
-                ports::probe(address).wrap_err_with(|| node.name.clone())?;
+                free(address).await.wrap_err_with(|| node.name.clone())?;
             }
             let busy = wanted.into_iter().filter_map(|address| ports::probe(address).err());
             busy.for_each(|failure| warn(format!("{} does without {failure}", node.name)));
@@ -81,6 +85,13 @@ impl Network {
         wait(&mut waiting, program, Instant::now() + patience).await?;
         Ok(waiting.iter().map(Waiting::started).collect())
     }
+}
+
+/// Checks that a port is free. One that nobody seen holds is waited for: what was just killed keeps its ports for a moment longer.
+async fn free(address: SocketAddr) -> Result<(), Failure> {
+    let moments = ConstantBuilder::default().with_delay(ASK_EVERY).with_max_times(MAX_PROBES);
+    let unseen = |_: &Failure| ports::holder(address.port()).is_none();
+    (|| async move { ports::probe(address) }).retry(moments).when(unseen).await
 }
 
 fn launch<'n>(program: &Path, node: &'n LocalNode) -> eyre::Result<Waiting<'n>> {
