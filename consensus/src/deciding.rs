@@ -63,7 +63,7 @@ impl Replica {
         self.head_height = head.height;
         self.now = Undecided::new(head.height.next(), head.next_validators, head.hash);
         self.work = false;
-        self.liveness.early_timeouts = 0;
+        self.liveness.passed_over = 0;
         if changed {
             let set = &self.now.validators;
             self.note(Fact::SetChanged { validators: set.len(), quorum: set.quorum() });

@@ -20,8 +20,11 @@ const TICKS_PER_STATUS: u32 = 2;
 /// A leader of whom nothing signed arrived for so many ticks, 1.5 to 2 s, is silent (R18).
 const SILENT_TICKS: u32 = 4;
 
-/// A leader whose turns fail one after the other is tried in each 16th of them at least (R18).
-const MAX_FAILED_TURNS: u32 = 4;
+/// What a turn that fails adds to its leader's penalty; a turn that succeeds takes one away (R18). So one that lets every other
+/// turn pass is tried as seldom as one that lets all pass.
+const FAILED_TURN: u32 = 2;
+/// With the highest penalty a leader is tried in each 16th of its turns.
+const MAX_PENALTY: u32 = 4;
 
 /// So many messages of one signer and kind are passed on between two resends. Honest validators say less that is new; whoever signs
 /// for ever higher views would else make all others send each of them to all (R19).
@@ -35,10 +38,10 @@ pub(crate) struct Liveness {
     silence: BTreeMap<NodeId, u32>,
     /// The last of them.
     last: BTreeMap<NodeId, LastHeard>,
-    /// How many of a leader's last turns in view 0 came to nothing here, one after the other.
-    failed_turns: BTreeMap<NodeId, u32>,
-    /// How often a timer ended early at this height.
-    pub(crate) early_timeouts: u64,
+    /// How much the turns of a leader in view 0 that came to nothing here count against it.
+    penalties: BTreeMap<NodeId, u32>,
+    /// The weight of the silent leaders that were passed over at this height.
+    pub(crate) passed_over: u64,
     /// How often messages of a signer and kind were passed on since the last resend.
     pub(crate) relayed: BTreeMap<(NodeId, MessageKind), u32>,
     /// The last status of each validator.
@@ -74,7 +77,7 @@ impl Liveness {
         self.silence.retain(|id, _| set.contains(id));
         self.statuses.retain(|id, _| set.contains(id));
         self.last.retain(|id, _| set.contains(id));
-        self.failed_turns.retain(|id, _| set.contains(id));
+        self.penalties.retain(|id, _| set.contains(id));
         for member in set.members() {
             *self.silence.entry(member.key).or_default() += 1;
         }
@@ -127,10 +130,10 @@ impl Replica {
         let most = self.now.validators.max_faulty();
         // The state of a connection alone is never a reason, as others may hear the leader.
         let silent = self.liveness.is_silent(&leader)
-            && (self.liveness.early_timeouts < most || self.config.breaks(Mutant::PassesOverAll))
+            && (self.liveness.passed_over < most || self.config.breaks(Mutant::PassesOverAll))
             && !self.config.breaks(Mutant::WaitsForSilent);
         if silent {
-            self.liveness.early_timeouts += 1;
+            self.liveness.passed_over += self.now.validators.weight_of(&leader);
             self.change_view(self.now.view.next(), ViewChangeReason::SilentLeader);
         } else if most > 0 && self.is_turn_withheld() {
             self.change_view(self.now.view.next(), ViewChangeReason::FailingLeader);
@@ -143,29 +146,33 @@ impl Replica {
         let tried =
             self.now.timer.armed && reason != ViewChangeReason::SilentLeader && !self.is_turn_withheld();
         if self.now.view == View::ZERO && tried {
-            let failed = self.liveness.failed_turns.entry(self.now.leader(View::ZERO)).or_default();
-            *failed = MAX_FAILED_TURNS.min(*failed + 1);
+            let penalty = self.liveness.penalties.entry(self.now.leader(View::ZERO)).or_default();
+            *penalty = MAX_PENALTY.min(*penalty + FAILED_TURN);
         }
     }
 
     /// A block was decided in its leader's first view.
     pub(crate) fn note_decided_in(&mut self, view: View) {
-        if view == View::ZERO {
-            self.liveness.failed_turns.remove(&self.now.leader(view));
+        if view > View::ZERO {
+            return;
+        }
+        let forgiven = if self.config.breaks(Mutant::ForgivesAll) { MAX_PENALTY } else { 1 };
+        if let Some(penalty) = self.liveness.penalties.get_mut(&self.now.leader(view)) {
+            *penalty = penalty.saturating_sub(forgiven);
         }
     }
 
-    /// Whether this is view 0 of a leader whose last turns there failed, and none of those in which all try it again (R18).
+    /// Whether this is view 0 of a leader with a penalty, and none of the turns in which all try it again (R18).
     fn is_turn_withheld(&self) -> bool {
         let leader = self.now.leader(View::ZERO);
-        let failed = self.liveness.failed_turns.get(&leader).copied().unwrap_or(0);
+        let penalty = self.liveness.penalties.get(&leader).copied().unwrap_or(0);
         if self.now.view > View::ZERO || self.config.breaks(Mutant::WaitsForFailing) {
             return false;
         }
         // Counted alike everywhere, and each power of two is among the multiples of the lower ones: nodes that saw it fail
         // more or less often try it together.
         let turn = self.now.height.0 / self.now.validators.len() as u64;
-        !turn.is_multiple_of(1 << failed) || (failed > 0 && self.config.breaks(Mutant::NeverTriesAgain))
+        !turn.is_multiple_of(1 << penalty) || (penalty > 0 && self.config.breaks(Mutant::NeverTriesAgain))
     }
 
     pub(crate) fn announce_status(&mut self) {

@@ -90,6 +90,8 @@ pub enum Mutant {
     WaitsForSilent,
     /// Gives each leader the whole timer, however often it failed (R18).
     WaitsForFailing,
+    /// One turn that succeeds makes up for all that failed (R18).
+    ForgivesAll,
     /// A leader whose turn failed gets no other (R18).
     NeverTriesAgain,
     /// Passes over any number of leaders at a height (R18).

@@ -37,10 +37,7 @@ impl Replica {
             return;
         }
         if view == View::ZERO {
-            let in_time = self.now.interval_passed
-                || self.is_first_height()
-                || self.config.breaks(Mutant::IgnoresInterval);
-            if self.is_block_due() && in_time {
+            if self.is_block_due() && self.may_follow_parent() {
                 self.build(view);
             }
             return;
@@ -59,6 +56,11 @@ impl Replica {
     /// Height 1 proves that the quorum works, so it comes at once, empty if need be.
     pub(crate) fn is_first_height(&self) -> bool {
         self.now.height.0 == 1 && !self.config.breaks(Mutant::WaitsAtFirstHeight)
+    }
+
+    /// Whether the least interval since the last block is over (R1). Before that no leader can be late.
+    pub(crate) fn may_follow_parent(&self) -> bool {
+        self.now.interval_passed || self.is_first_height() || self.config.breaks(Mutant::IgnoresInterval)
     }
 
     /// Whether the chain should move: work as R14 defines it, as far as it is known before any message.

@@ -216,7 +216,10 @@ impl Replica {
         match timer {
             Timer::View(at, view) if at == height => self.on_view_timeout(view),
             Timer::HalfView(at) if at == height => self.share_work(),
-            Timer::BlockInterval(at) if at == height => self.now.interval_passed = true,
+            Timer::BlockInterval(at) if at == height => {
+                self.now.interval_passed = true;
+                self.arm_view_timer();
+            }
             Timer::EmptyBlock(at) if at == height => {
                 self.now.empty_block_due = true;
                 self.arm_view_timer();

@@ -54,6 +54,8 @@ pub enum TimerStanding {
     },
     /// It waits for work (R14).
     NoWork,
+    /// There is work, and the least interval since the last block is not over (R1).
+    TooEarly,
     /// It waits for validators of a quorum's weight to be in this view or beyond (R15).
     NoQuorum {
         /// The weight of those that are.
@@ -237,7 +239,7 @@ impl Replica {
         } else if now.timer.armed {
             TimerStanding::Armed { held_back: now.timer.held_back }
         } else if now.view == View::ZERO {
-            TimerStanding::NoWork
+            if self.is_block_due() { TimerStanding::TooEarly } else { TimerStanding::NoWork }
         } else {
             TimerStanding::NoQuorum { weight: now.weight_reaching(now.view) }
         }

@@ -27,13 +27,13 @@ impl Replica {
     }
 
     /// Starts the view timer when its condition holds and it does not run. View 0: there is work (R14), else the
-    /// chain would churn while idle. Above: a quorum is in this view or a higher one (R15), so that views do not run away
+    /// chain would churn while idle, and the leader may offer a block (R1). Above: a quorum is in this view or a higher one (R15), so that views do not run away
     /// while the cluster is down; or its leader's justified proposal arrived, which proves the same.
     pub(crate) fn arm_view_timer(&mut self) {
         let (height, view) = (self.now.height, self.now.view);
         let proposed = self.now.proposals.contains_key(&view);
         let due = if view == View::ZERO {
-            let others = self.is_block_due() || proposed;
+            let others = (self.is_block_due() && self.may_follow_parent()) || proposed;
             if self.config.breaks(Mutant::OwnWorkOnly) { self.work } else { others }
         } else if self.config.breaks(Mutant::ViewsRunAway) {
             true

@@ -24,6 +24,11 @@ fn step(node: &mut Node, input: Input) -> Vec<Effect> {
     node.replica.step(input)
 }
 
+fn has_work(node: &mut Node) {
+    step(node, Input::Timer(Timer::BlockInterval(node.replica.height())));
+    step(node, Input::Work(true));
+}
+
 fn hear(node: &mut Node, message: impl FnOnce(&Net) -> Message) -> Vec<Effect> {
     let message = message(&node.net);
     let from = message.signer().expect("a signer");
@@ -52,7 +57,7 @@ pub fn one_height_is_noted_from_proposal_to_decision() {
 #[test]
 pub fn each_way_out_of_a_view_has_its_reason() {
     let mut node = Node::started();
-    step(&mut node, Input::Work(true));
+    has_work(&mut node);
     step(&mut node, Input::Timer(Timer::View(HEIGHT, View(0))));
     assert_eq!(reasons(&node), [ViewChangeReason::Timeout]);
 
@@ -66,15 +71,15 @@ pub fn each_way_out_of_a_view_has_its_reason() {
     for _ in 0..4 {
         step(&mut node, Input::Timer(Timer::Tick));
     }
-    step(&mut node, Input::Work(true));
+    has_work(&mut node);
     assert_eq!(reasons(&node), [ViewChangeReason::SilentLeader]);
 
     let mut node = Node::started();
-    step(&mut node, Input::Work(true));
+    has_work(&mut node);
     step(&mut node, Input::Timer(Timer::View(HEIGHT, View(0))));
     let head = Head { height: Height(12), ..node.net.head() };
     step(&mut node, Input::Synced(head));
-    step(&mut node, Input::Work(true));
+    has_work(&mut node);
     assert_eq!(reasons(&node), [ViewChangeReason::FailingLeader], "the third turn of the same leader");
 }
 
@@ -117,6 +122,8 @@ pub fn a_snapshot_says_what_the_timer_and_the_block_wait_for() {
     let mut node = Node::started();
     assert_eq!(node.replica.snapshot().timer, TimerStanding::NoWork);
     step(&mut node, Input::Work(true));
+    assert_eq!(node.replica.snapshot().timer, TimerStanding::TooEarly);
+    has_work(&mut node);
     assert_eq!(node.replica.snapshot().timer, TimerStanding::Armed { held_back: 0 });
     node.times_out(0);
     assert_eq!(node.replica.snapshot().timer, TimerStanding::NoQuorum { weight: 1 });

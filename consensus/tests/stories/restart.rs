@@ -34,7 +34,7 @@ pub fn the_lock_survives_a_restart() {
         &effects,
         |it| matches!(it, Effect::Check { block_hash, .. } if *block_hash == block.hash())
     ));
-    node.feed(Input::Work(true));
+    node.has_work();
     let wish = wishes(&node.times_out(0)).pop().expect("a wish");
     assert_eq!(wish.prepared.map(|lock| lock.block_hash), Some(block.hash()));
 }
@@ -46,7 +46,7 @@ pub fn nothing_happens_before_the_start() {
     let genesis = Head { height: Height::ZERO, hash: B256::ZERO, next_validators: net.set.clone() };
     // Member 1 leads height 1, which is due at once.
     let mut node = Node::new(net, 1, genesis, Recovered { records: BTreeMap::new(), trust: Trust::Full });
-    assert!(node.feed(Input::DiskRoom(true)).is_empty() && node.feed(Input::Work(true)).is_empty());
+    assert!(node.feed(Input::DiskRoom(true)).is_empty() && node.has_work().is_empty());
     assert!(has(&node.feed(Input::Start), |it| matches!(it, Effect::Build(_))));
 }
 
@@ -55,7 +55,7 @@ pub fn nothing_happens_before_the_start() {
 #[test]
 pub fn a_restored_wish_is_not_signed_again() {
     let mut node = Node::with(Net::of(2), 0, Trust::Full);
-    node.feed(Input::Work(true));
+    node.has_work();
     assert_eq!(wishes(&node.times_out(0)).len(), 1);
     let (node, effects) = node.restarted();
     assert!(statements(&effects).is_empty(), "{effects:?}");

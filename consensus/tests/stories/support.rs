@@ -301,6 +301,13 @@ impl Node {
     }
 
     /// The timer of this view of [`HEIGHT`] runs out.
+    /// The least interval is over, and there is work.
+    pub fn has_work(&mut self) -> Vec<Effect> {
+        let mut effects = self.feed(Input::Timer(Timer::BlockInterval(self.replica.height())));
+        effects.extend(self.feed(Input::Work(true)));
+        effects
+    }
+
     pub fn times_out(&mut self, view: u64) -> Vec<Effect> {
         self.feed(Input::Timer(Timer::View(self.replica.height(), View(view))))
     }

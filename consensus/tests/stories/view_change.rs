@@ -9,7 +9,7 @@ use crate::support::{BASE, HEIGHT, Node, has, proposals, sets, sets_to, statemen
 #[test]
 pub fn restart_runaway_timers_need_a_quorum() {
     let mut node = Node::started();
-    node.feed(Input::Work(true));
+    node.has_work();
     node.times_out(0);
     let next = Timer::View(HEIGHT, View(1));
     assert!(!sets(&node.hears(node.net.wished(1, 1, None)), next), "two of four: the view does not age");
@@ -215,7 +215,7 @@ pub fn a_vote_shows_the_view_of_its_signer() {
     assert!(sets(&effects, next), "it jumps, and three wish for view 1");
 
     let mut node = Node::started();
-    node.feed(Input::Work(true));
+    node.has_work();
     node.times_out(0);
     assert!(!sets(&node.hears(node.net.wished(1, 1, None)), next));
     assert!(sets(&node.hears(node.net.vote(3, Phase::Prevote, 1, &block)), next));
@@ -271,6 +271,6 @@ pub fn wishes_that_came_while_the_disk_was_behind_are_followed() {
 pub fn a_head_that_sync_made_durable_starts_the_timer() {
     let (mut node, synced) = two_blocks_above_the_disk();
     let timer = Timer::View(node.replica.height(), View(0));
-    assert!(!sets(&node.feed(Input::Work(true)), timer), "two records are not synced");
+    assert!(!sets(&node.has_work(), timer), "two records are not synced");
     assert!(sets(&node.feed(Input::Synced(synced)), timer));
 }

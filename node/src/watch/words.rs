@@ -81,6 +81,7 @@ pub(super) fn timer(snapshot: &Snapshot) -> String {
             format!("runs in view {view}, held back {held_back} times: the block is being executed")
         }
         TimerStanding::NoWork => "not armed: there is nothing to decide".to_owned(),
+        TimerStanding::TooEarly => "not armed: the least interval between blocks is not over".to_owned(),
         TimerStanding::NoQuorum { weight } => {
             format!("not armed: weight {weight} of {quorum} is known to be in view {view}")
         }
