@@ -1,18 +1,18 @@
-//! The gate: every consensus frame passes here before the replica sees it. What was seen a moment ago is dropped
-//! by its id, what is for another height is sorted out, and signatures are checked beside the replica's thread. What is
+//! The gate: every consensus frame passes here before the replica sees it. A copy of what was found sound a moment ago is
+//! dropped, what is for another height is sorted out, and signatures are checked beside the replica's thread. What is
 //! for the next height waits here until that begins.
 
+mod allowance;
+mod recent;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use quorate_consensus::{Early, Input};
@@ -21,16 +21,12 @@ use quorate_proto::{decode_message, frame_id};
 use quorate_types::{B256, Domain, Ed25519, Message, NodeId, Signed, Status, ValidatorSet, VerifyContext};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use self::{allowance::Allowance, recent::Recent};
 use crate::{
     conduct::{Conduct, Outcome},
     driver::{Current, Event},
 };
 
-/// Frame ids remembered: a few heights of a large validator set.
-const RECENT_FRAMES: usize = 16_384;
-/// For how long a frame counts as seen. Relayed copies come within milliseconds; what is sent again on
-/// purpose comes later and must pass, since the first copy may have come too early.
-const SEEN_FOR: Duration = Duration::from_millis(200);
 /// Frames whose signatures are being checked. Beyond it the gate waits, and the senders' sockets with it.
 const MAX_IN_CHECK: usize = 512;
 
@@ -41,11 +37,6 @@ const MAX_STATUS_BYTES: usize = 512;
 const HINT_INTERVAL: Duration = Duration::from_millis(200);
 /// Last hints that are remembered, of each neighbour and kind.
 const RECENT_HINTS: usize = 2048;
-
-/// Votes and proposals of one signer that one neighbour brings each second: those of some 250 heights.
-const VOTES_PER_SECOND: NonZeroU32 = NonZeroU32::new(512).expect("not zero");
-/// The same of wishes for views and of refusals, of which an honest validator signs a few in a base timeout.
-const WISHES_PER_SECOND: NonZeroU32 = NonZeroU32::new(32).expect("not zero");
 
 /// What anyone can say at any rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,14 +53,13 @@ enum Hint {
 #[derive(Clone)]
 pub(crate) struct Gate {
     domain: Domain,
-    recent: Arc<Cache<B256, Instant>>,
+    recent: Arc<Recent>,
     /// When each said last what needs no proof, or costs nothing to say.
     hints: Arc<Cache<(NodeId, Hint), Instant>>,
     /// The clocks in the validators' last checked statuses, milliseconds.
     clocks: Arc<Mutex<HashMap<NodeId, u64>>>,
     early: Arc<Mutex<Early>>,
     conduct: Conduct,
-    /// What is left of each signer's allowance on each link. Nobody can use up another link's.
     allowance: Arc<Allowance>,
     in_check: Arc<Semaphore>,
     current: watch::Receiver<Current>,
@@ -85,7 +75,7 @@ impl Gate {
     ) -> Self {
         Self {
             domain,
-            recent: Arc::new(Cache::new(RECENT_FRAMES)),
+            recent: Arc::default(),
             hints: Arc::new(Cache::new(RECENT_HINTS)),
             clocks: Arc::default(),
             early: Arc::default(),
@@ -100,13 +90,14 @@ impl Gate {
     /// Takes a frame from a neighbour; returns once there is room for the next. The frame keeps its place in its sender's
     /// share until it is checked and taken, so nobody gets more of the checking than that.
     pub(crate) async fn pass(&self, from: NodeId, frame: bytes::Bytes, place: Place) {
-        if self.is_repeated(from, &frame) {
+        let id = frame_id(&frame);
+        if self.is_repeated(from, &id, &frame) {
             return self.conduct.count(from, Outcome::Duplicate, frame.len());
         }
         let Ok(permit) = self.in_check.clone().acquire_owned().await else { return };
         let gate = self.clone();
         rayon::spawn(move || {
-            if let Some(event) = gate.check(from, frame) {
+            if let Some(event) = gate.check(from, id, frame) {
                 // When the queue is full, waiting here holds the permit, which in turn slows the network down.
                 let _ = gate.events.blocking_send(event);
             }
@@ -114,19 +105,13 @@ impl Gate {
         });
     }
 
-    /// Whether these bytes came a moment ago. A status that others passed on for its signer counts again when it comes from
-    /// there: who lost its vote log believes heads that it is told in person alone (R21), and a way round may be faster.
-    fn is_repeated(&self, from: NodeId, frame: &bytes::Bytes) -> bool {
-        let id = frame_id(frame);
-        if self.recent.get(&id).is_none_or(|seen| seen.elapsed() >= SEEN_FOR) {
-            self.recent.insert(id, Instant::now());
-            return false;
-        }
+    /// Whether these bytes were found sound a moment ago, and their signer is not the first to bring them now.
+    fn is_repeated(&self, from: NodeId, id: &B256, frame: &bytes::Bytes) -> bool {
         let told_in_person = || {
             frame.len() <= MAX_STATUS_BYTES
-                && matches!(decode_message(frame.clone()), Ok(Message::Status(status)) if status.signer == from)
+                && decode_message(frame.clone()).is_ok_and(|it| recent::is_told_in_person(from, &it))
         };
-        !told_in_person()
+        self.recent.has(id) && !told_in_person()
     }
 
     /// The height that was told last begins. What came early for it is judged as if it came now, each neighbour's by
@@ -161,10 +146,16 @@ impl Gate {
         news
     }
 
-    fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
+    fn check(&self, from: NodeId, id: B256, frame: bytes::Bytes) -> Option<Event> {
         let bytes = frame.len();
         match decode_message(frame) {
-            Ok(message) => self.judge(from, message, bytes),
+            Ok(message) => {
+                let event = self.judge(from, message, bytes);
+                if matches!(event, Some(Event::Input(Input::Message { .. }))) {
+                    self.recent.remember(id);
+                }
+                event
+            }
             Err(error) => {
                 self.conduct.count(from, Outcome::Malformed, bytes);
                 tracing::debug!(%from, %error, "dropped a malformed consensus frame");
@@ -187,6 +178,10 @@ impl Gate {
             _ if at > height => return self.wait(from, message, bytes),
             _ => {}
         }
+        if self.recent.is_variant(from, &message) {
+            self.conduct.count(from, Outcome::Duplicate, bytes);
+            return None;
+        }
         if let Some(signer) = message.signer().filter(|it| validators.contains(it))
             && !self.allowance.takes(from, signer, &message)
         {
@@ -197,6 +192,7 @@ impl Gate {
         match message.verify(context) {
             Ok(message) => {
                 self.conduct.count(from, Outcome::Accepted, bytes);
+                self.recent.remember_signature(&message);
                 self.note_clock(&message, &validators);
                 Some(Event::Input(Input::Message { message, from }))
             }
@@ -259,37 +255,5 @@ impl Gate {
             let last = clocks.entry(status.signer).or_default();
             *last = status.statement.clock_ms.max(*last);
         }
-    }
-}
-
-/// How much of what a validator signs is checked: a signature may be sound and of no use all the same, as that of a wish for
-/// ever higher views. It is counted for each link, since before the check anyone may have written it.
-struct Allowance {
-    votes: DefaultKeyedRateLimiter<(NodeId, NodeId)>,
-    wishes: DefaultKeyedRateLimiter<(NodeId, NodeId)>,
-}
-
-impl Default for Allowance {
-    fn default() -> Self {
-        // The burst is one second's worth.
-        let of = |rate| RateLimiter::keyed(Quota::per_second(rate));
-        Self { votes: of(VOTES_PER_SECOND), wishes: of(WISHES_PER_SECOND) }
-    }
-}
-
-impl Allowance {
-    fn takes(&self, from: NodeId, signer: NodeId, message: &Message) -> bool {
-        match message {
-            Message::Vote(_) | Message::Proposal(_) => self.votes.check_key(&(from, signer)).is_ok(),
-            Message::ViewChange(_) | Message::Reject(_) => self.wishes.check_key(&(from, signer)).is_ok(),
-            // These have bounds of their own.
-            Message::Status(_) | Message::Decided(_) => true,
-        }
-    }
-
-    /// Drops what is full again: so there are never more than links and validators.
-    fn forget(&self) {
-        self.votes.retain_recent();
-        self.wishes.retain_recent();
     }
 }

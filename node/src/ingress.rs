@@ -156,8 +156,8 @@ impl Ingress {
     /// Offers what waits to a peer that has just come: its pool may be empty, and the next turn its own, for which all would
     /// wait until half of the timer is over (R14).
     pub(crate) fn greet(&self, peer: NodeId) {
-        let waiting = self.pool.lock().to_offer(MAX_OFFERED, 0, clock::now_ms());
-        self.sharing.offer_to(peer, Arc::new(waiting));
+        let pool = self.pool.clone();
+        self.sharing.greet(peer, move || pool.lock().to_offer(MAX_OFFERED, 0, clock::now_ms()));
     }
 
     /// Admits what is sound; returns the raw bytes of what the pool took.

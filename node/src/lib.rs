@@ -41,6 +41,8 @@ mod standing;
 mod status;
 mod stop;
 mod sync_task;
+#[cfg(test)]
+mod test_network;
 pub mod testnet;
 mod timers;
 mod watch;

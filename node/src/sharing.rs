@@ -2,8 +2,12 @@
 //! it. The first may lose some where a peer is slow or its pool full; the second waits for the peer, and goes on until they
 //! are in a block.
 
-use std::{collections::HashSet, sync::Arc};
+#[cfg(test)]
+mod tests;
 
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
 use quorate_p2p::{NetworkHandle, RequestError};
 use quorate_proto::{Request, Response, TransactionBatch};
@@ -16,18 +20,24 @@ pub(crate) const MAX_OFFERED: usize = 1024;
 /// pool is full gets them again each time. The rest follows the next answer.
 const MAX_SENT_BYTES: usize = 256 << 10;
 
+/// A peer that comes gets an offer this often at most, however often it connects.
+const GREETING_INTERVAL: Duration = Duration::from_secs(5);
+
 #[derive(Clone)]
 pub(crate) struct Sharing {
     network: NetworkHandle,
     runtime: Handle,
     /// Peers that have an offer and have not answered: they get no other, so as many are open as there are peers.
     asked: Arc<Mutex<HashSet<NodeId>>>,
+    greetings: Arc<DefaultKeyedRateLimiter<NodeId>>,
 }
 
 impl Sharing {
     /// Must be called within a tokio runtime; the rest may be called anywhere.
     pub(crate) fn new(network: NetworkHandle) -> Self {
-        Self { network, runtime: Handle::current(), asked: Arc::default() }
+        let greetings = Quota::with_period(GREETING_INTERVAL).expect("not zero");
+        let greetings = Arc::new(RateLimiter::keyed(greetings));
+        Self { network, runtime: Handle::current(), asked: Arc::default(), greetings }
     }
 
     /// Sends raw transactions to everyone but one.
@@ -43,8 +53,21 @@ impl Sharing {
         self.network.peers().iter().for_each(|peer| self.offer_to(peer.id, waiting.clone()));
     }
 
+    /// Offers what waits to a peer that has just connected.
+    pub(crate) fn greet(&self, peer: NodeId, waiting: impl FnOnce() -> Vec<Transaction> + Send + 'static) {
+        self.greetings.retain_recent();
+        if self.greetings.check_key(&peer).is_err() {
+            return;
+        }
+        // What it was offered before ended with the connection that it was offered on.
+        self.asked.lock().remove(&peer);
+        let this = self.clone();
+        // The pool may be busy, and whoever tells of the peer has others to tell of.
+        rayon::spawn(move || this.offer_to(peer, Arc::new(waiting())));
+    }
+
     /// The same for one peer.
-    pub(crate) fn offer_to(&self, peer: NodeId, waiting: Arc<Vec<Transaction>>) {
+    fn offer_to(&self, peer: NodeId, waiting: Arc<Vec<Transaction>>) {
         if waiting.is_empty() || !self.asked.lock().insert(peer) {
             return;
         }

@@ -6,7 +6,7 @@ use alloy_primitives::{B256, Bytes, FixedBytesSliceExt, keccak256};
 
 use crate::{
     Block, CertificateError, CommitCertificate, Domain, Header, Height, NodeId, PrepareCertificate, Propose,
-    Reject, Signed, Status, ValidatorSet, Verifier, View, ViewChange, Vote,
+    Reject, Signature, Signed, Status, ValidatorSet, Verifier, View, ViewChange, Vote,
 };
 
 /// A consensus message.
@@ -94,6 +94,19 @@ impl Message {
             Self::ViewChange(it) => Some(it.signed.signer),
             Self::Reject(it) => Some(it.signer),
             Self::Status(it) => Some(it.signer),
+            Self::Decided(_) => None,
+        }
+    }
+
+    /// The signature of [`signer`](Self::signer). It does not cover what stands beside the statement.
+    #[must_use]
+    pub fn signature(&self) -> Option<&Signature> {
+        match self {
+            Self::Proposal(it) => Some(&it.propose.signature),
+            Self::Vote(it) => Some(&it.signature),
+            Self::ViewChange(it) => Some(&it.signed.signature),
+            Self::Reject(it) => Some(&it.signature),
+            Self::Status(it) => Some(&it.signature),
             Self::Decided(_) => None,
         }
     }

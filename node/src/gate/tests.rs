@@ -1,49 +1,20 @@
 //! A gate with a real network behind it, in which this node is alone.
 
-use quorate_p2p::{
-    Network, NetworkConfig, NetworkHandle, NetworkLimits,
-    cert::{
-        AGENCY_VALIDITY, CHAIN_CA_VALIDITY, NODE_VALIDITY, Validity, issue_agency, issue_chain_ca, issue_node,
-    },
+use quorate_proto::encode_message;
+
+use quorate_types::{
+    Block, Header, Height, Phase, Proposal, Propose, Signable, SignedViewChange, Validator, View, ViewChange,
+    Vote,
 };
-use quorate_proto::{Hello, PROTOCOL_VERSION, encode_message};
-use quorate_types::{Height, NodeKey, Phase, Signable, Validator, View, Vote};
 
 use super::*;
-use crate::labels::Labels;
+use crate::{
+    labels::Labels,
+    test_network::{self, DOMAIN, PATIENCE, key},
+};
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
-const DOMAIN: Domain = Domain { chain_id: 20200, genesis_hash: B256::repeat_byte(9) };
-
-fn key(seed: u8) -> NodeKey {
-    NodeKey::from_seed([seed; 32])
-}
-
-async fn network() -> NetworkHandle {
-    let ca = issue_chain_ca("chain", Validity::from_now(CHAIN_CA_VALIDITY)).expect("a CA");
-    let agency = issue_agency(&ca, "agency", Validity::from_now(AGENCY_VALIDITY)).expect("an agency");
-    let issued = issue_node(&agency, key(99).id(), "node", Validity::from_now(NODE_VALIDITY));
-    let hello = Hello {
-        protocol_version: PROTOCOL_VERSION,
-        chain_id: DOMAIN.chain_id,
-        genesis_hash: DOMAIN.genesis_hash,
-        height: Height::ZERO,
-        head_hash: DOMAIN.genesis_hash,
-        agent: "test/1".to_owned(),
-    };
-    let started = Network::start(NetworkConfig {
-        key: key(99),
-        certificates: issued.expect("a certificate").chain,
-        ca: ca.certificate().clone(),
-        crls: vec![],
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        peers: vec![],
-        validators: Default::default(),
-        hello: watch::channel(hello).1,
-        limits: NetworkLimits::default(),
-    });
-    started.await.expect("it starts").0
+fn validators() -> ValidatorSet {
+    ValidatorSet::new((1..=4).map(|seed| Validator::new(key(seed).id(), 1))).expect("a set")
 }
 
 /// Validators 1 to 4 at height 1.
@@ -55,15 +26,21 @@ struct Rig {
 
 impl Rig {
     async fn new() -> Self {
-        let set = ValidatorSet::new((1..=4).map(|seed| Validator::new(key(seed).id(), 1))).expect("a set");
-        let (current, seen) = watch::channel(Current { height: Height(1), validators: Arc::new(set) });
+        let (current, seen) =
+            watch::channel(Current { height: Height(1), validators: Arc::new(validators()) });
         let (sender, events) = mpsc::channel(64);
-        let conduct = Conduct::new(network().await, seen.clone(), Labels::default());
+        let conduct = Conduct::new(test_network::start(99, &[]).await.0, seen.clone(), Labels::default());
         Self { gate: Gate::new(DOMAIN, conduct, seen, sender), current, events }
     }
 
     fn tell(&self, from: u8, message: &Message) -> Option<Event> {
-        self.gate.check(key(from).id(), encode_message(message))
+        let frame = encode_message(message);
+        self.gate.check(key(from).id(), frame_id(&frame), frame)
+    }
+
+    fn is_repeated(&self, from: u8, message: &Message) -> bool {
+        let frame = encode_message(message);
+        self.gate.is_repeated(key(from).id(), &frame_id(&frame), &frame)
     }
 
     fn begin(&self, height: u64) {
@@ -106,6 +83,30 @@ fn forged_vote(signer: u8, height: u64) -> Message {
     let Message::Vote(mut vote) = vote(signer, height + 1) else { unreachable!("a vote") };
     vote.statement.height = Height(height);
     Message::Vote(vote)
+}
+
+/// The offer of one leader, beside which anyone may put other raw transactions.
+fn offer_with(raw: u8) -> Message {
+    let header = Header { number: 1, transactions_root: Block::transactions_root(&[]), ..Header::default() };
+    let propose = Propose {
+        height: Height(1),
+        view: View(0),
+        block_hash: Block::new(header.clone(), vec![]).hash(),
+        body_hash: Proposal::body_hash(&[B256::ZERO]),
+    };
+    let leads = |seed: &u8| validators().leader(Height(1), View(0)).key == key(*seed).id();
+    Message::Proposal(Arc::new(Proposal {
+        propose: sign((1..=4).find(leads).expect("a member leads"), propose),
+        header,
+        transaction_hashes: vec![B256::ZERO],
+        prefilled: vec![(0, vec![raw].into())],
+        justification: None,
+    }))
+}
+
+fn wish(view: u64) -> Message {
+    let change = ViewChange { height: Height(1), view: View(view), prepared: None };
+    Message::ViewChange(SignedViewChange { signed: sign(4, change), certificate: None })
 }
 
 fn status(signer: u8, clock_ms: u64) -> Message {
@@ -185,13 +186,8 @@ async fn flood_of_recorded_statuses_is_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn flood_of_signed_wishes_is_checked_within_an_allowance() {
     let rig = Rig::new().await;
-    let wish = |view| {
-        let change = quorate_types::ViewChange { height: Height(1), view: View(view), prepared: None };
-        let signed = sign(4, change);
-        Message::ViewChange(quorate_types::SignedViewChange { signed, certificate: None })
-    };
     let told = |from: u8| (1..=200).filter(|view| rig.tell(from, &wish(*view)).is_some()).count();
-    let most = WISHES_PER_SECOND.get() as usize;
+    let most = allowance::WISHES_PER_SECOND.get() as usize;
     assert!((most..most + 20).contains(&told(4)));
     let [useful, useless, invalid] = rig.counted(4);
     assert_eq!((useful + useless, invalid), (200, 0));
@@ -205,11 +201,35 @@ async fn flood_of_signed_wishes_is_checked_within_an_allowance() {
 async fn a_status_told_in_person_counts_however_late() {
     let rig = Rig::new().await;
     let (status, vote) = (status(1, 100), vote(1, 1));
-    let is_repeated = |from, message| rig.gate.is_repeated(key(from).id(), &encode_message(message));
+    let is_repeated = |from, message| rig.is_repeated(from, message);
     assert!(!is_repeated(2, &status) && is_message_from(rig.tell(2, &status), 2));
     assert!(!is_repeated(1, &status) && is_message_from(rig.tell(1, &status), 1));
     assert!(is_repeated(3, &status));
-    assert!(!is_repeated(2, &vote) && is_repeated(1, &vote), "a vote counts whoever brings it");
+    assert!(is_message_from(rig.tell(2, &vote), 2));
+    assert!(is_repeated(1, &vote), "a vote counts whoever brings it");
+}
+
+/// Given a liar between two that are not connected, when it has used up what its link may bring, or its place for early
+/// messages, then the same from another link counts: a copy that was refused was not seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_link_may_not_bring_another_may() {
+    let rig = Rig::new().await;
+    let brings = |from: u8, message: &Message| {
+        !rig.is_repeated(from, message) && is_message_from(rig.tell(from, message), from)
+    };
+    let last = (1..=200).map(wish).find(|it| !brings(9, it)).expect("its allowance has an end");
+    assert!(brings(3, &last));
+    assert!(!brings(9, &last), "now it is a copy");
+}
+
+/// faults.md, flood: given one proposal with ever other raw transactions beside it, which nobody signed, then one variant is of use,
+/// and the others count against who brings them.
+#[tokio::test(flavor = "multi_thread")]
+async fn flood_of_variants_of_one_offer_is_of_no_use() {
+    let rig = Rig::new().await;
+    let variants: Vec<Message> = (0..50).map(offer_with).collect();
+    let accepted = variants.iter().filter(|it| rig.tell(9, it).is_some()).count();
+    assert_eq!((accepted, rig.counted(9)), (1, [1, 49, 0]));
 }
 
 /// The others have to hear of a validator whose clock was set back, or it gets no help to come back.
