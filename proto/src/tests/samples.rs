@@ -78,6 +78,10 @@ fn locked() -> ViewChange {
     ViewChange { height: HEIGHT, view: View(2), prepared: Some(prepared) }
 }
 
+fn view_change(statement: ViewChange, certificate: Option<PrepareCertificate>) -> Message {
+    Message::ViewChange(SignedViewChange { signed: sign(statement), certificate })
+}
+
 pub(super) fn proposal() -> Proposal {
     let block = block();
     let propose = Propose {
@@ -128,9 +132,6 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
         in_view_change: true,
     };
     let decided = |block| Message::Decided(Decided { certificate: commit(), block });
-    let view_change = |statement, certificate| {
-        Message::ViewChange(SignedViewChange { signed: sign(statement), certificate })
-    };
     vec![
         ("proposal", Message::Proposal(Arc::new(first_offer))),
         ("proposal_again", Message::Proposal(Arc::new(proposal()))),
@@ -147,6 +148,25 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
         ("decided_with_block", decided(Some(Arc::new(block())))),
         ("commit_later", Message::Vote(sign(later_vote))),
         ("reject_later", reject_in(3, RejectReason::Unavailable, None)),
+    ]
+}
+
+/// What each batch of own statements leaves in the vote log, but for a commit.
+fn log_records() -> Vec<(&'static str, LogRecord)> {
+    let alone = |message| LogRecord { messages: vec![message], prepared: None };
+    let own_prevote =
+        Vote { phase: Phase::Prevote, height: HEIGHT, view: View(2), block_hash: block().hash() };
+    let proposed = vec![Message::Proposal(Arc::new(proposal())), Message::Vote(sign(own_prevote))];
+    let free = ViewChange { prepared: None, ..locked() };
+    let lock = Some((prepare(), Arc::new(block())));
+    vec![
+        ("log_record_proposal", LogRecord { messages: proposed, prepared: None }),
+        ("log_record_prevote", alone(vote(Phase::Prevote))),
+        ("log_record_wish", alone(view_change(free, None))),
+        (
+            "log_record_wish_locked",
+            LogRecord { prepared: lock, ..alone(view_change(locked(), Some(prepare()))) },
+        ),
     ]
 }
 
@@ -186,5 +206,6 @@ fn make_frames() -> Vec<Sample> {
         ("log_record_empty", Format::Log, LogRecord::default().encode()),
         ("log_record", Format::Log, record.encode()),
     ]);
+    frames.extend(log_records().iter().map(|(name, it)| (*name, Format::Log, it.encode())));
     frames
 }
