@@ -25,6 +25,10 @@ pub struct Footprint {
     pub recovered: usize,
     /// Last signs of life.
     pub statuses: usize,
+    /// Members whose silence is counted, and last messages, one of each member.
+    pub heard: usize,
+    /// Leaders whose last turns came to nothing.
+    pub failing: usize,
     /// Neighbours that were helped since the last tick.
     pub helped: usize,
     /// What was passed on since the last resend.
@@ -50,6 +54,8 @@ impl Replica {
                 + own.latest.len(),
             recovered: self.recovered.len(),
             statuses: self.liveness.statuses.len(),
+            heard: self.liveness.heard_of(),
+            failing: self.liveness.failing(),
             helped: self.liveness.helped(),
             relayed: self.liveness.relayed.len(),
         }

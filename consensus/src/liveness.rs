@@ -88,6 +88,16 @@ impl Liveness {
         self.helped.len()
     }
 
+    /// How many members' silence is counted, and how many last messages are kept.
+    pub(crate) fn heard_of(&self) -> usize {
+        self.silence.len() + self.last.len()
+    }
+
+    /// How many leaders' last turns came to nothing.
+    pub(crate) fn failing(&self) -> usize {
+        self.failed_turns.len()
+    }
+
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {
         self.silent_ticks(id) >= SILENT_TICKS
     }

@@ -58,6 +58,8 @@ impl Sizes {
             ("own statements", replica.own, MAX_OWN),
             ("heights from the log", replica.recovered, MAX_RECOVERED),
             ("statuses", replica.statuses, nodes),
+            ("last messages and silences", replica.heard, 2 * nodes),
+            ("failing leaders", replica.failing, nodes),
             ("helped neighbours", replica.helped, nodes),
             ("messages passed on", replica.relayed, KINDS * nodes),
         ];
