@@ -44,6 +44,7 @@ const HAPPENS: &[&str] = &[
     "malformed frames refused",
     "messages refused",
     "old messages sent again",
+    "offers kept back",
     "one-way partitions",
     "packets doubled",
     "packets late",

@@ -53,11 +53,13 @@ pub enum Habit {
     Contradicts,
     /// Floods: other heights and views, messages as large as they may be, bytes that are no message.
     Spams,
+    /// As a leader, proposes nothing; it votes and wishes like anyone.
+    NeverProposes,
 }
 
 impl Habit {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Equivocates,
         Self::VotesTwice,
         Self::Mute,
@@ -71,6 +73,7 @@ impl Habit {
         Self::SpoilsOffers,
         Self::Contradicts,
         Self::Spams,
+        Self::NeverProposes,
     ];
 
     /// How the report calls it.
@@ -89,6 +92,7 @@ impl Habit {
             Self::SpoilsOffers => "liars that spoil offers",
             Self::Contradicts => "liars that contradict themselves",
             Self::Spams => "liars that spam",
+            Self::NeverProposes => "liars that never propose",
         }
     }
 }
@@ -153,7 +157,7 @@ impl Liar {
         (me, signer): (usize, &dyn Signer),
         world: &mut World,
     ) -> Vec<(usize, Message)> {
-        if self.is_mute() {
+        if self.is_mute() || self.lets_its_turn_pass(message, world) {
             return Vec::new();
         }
         self.choose_halves(message.height(), world);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_simulator::{Alarm, BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, Habit, NotVoting, Pace};
+use quorate_simulator::{Alarm, BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, NotVoting, Pace};
 use quorate_types::Height;
 
 use crate::support::{SECOND, heads_reach, next_block, next_leader};
@@ -192,19 +192,6 @@ fn clock_skew_stops_nobody() {
     }
 }
 
-/// Far heights, far views, old messages: FISCO audit, Besu #10897. The bounds are those of the oracle.
-#[test]
-fn flood_and_liar_high_view_move_nobody() {
-    let liars = vec![(2, vec![Habit::HighViews, Habit::Replays, Habit::Spams])];
-    let mut cluster = Cluster::new(ClusterConfig { liars, ..ClusterConfig::fair(20, 4) });
-    cluster.start_all();
-    cluster.run_for(Duration::from_secs(120));
-    for _ in 0..8 {
-        next_block(&mut cluster, 0, BASE_TIMEOUT * 6);
-    }
-    assert!(cluster.honest().all(|node| cluster.snapshot(node).is_some_and(|it| it.view.0 < 4)));
-}
-
 /// Nodes 1, 2 and 3 wish for view 1; node 0 hears nothing but the proposal of its leader, node 3, and comes along. The
 /// power fails, and node 3 is gone: two wishes are no quorum, and only node 0's prevote shows where it is (R15).
 #[test]
@@ -265,22 +252,6 @@ fn disk_full_pauses_and_resumes() {
     assert_eq!(says, NotVoting::DiskFull);
     cluster.suffer(Fault::DiskFull { node: 1, full: false });
     assert!(heads_reach(&mut cluster, paused.0 + 1, BASE_TIMEOUT * 4), "{:?}", cluster.violation());
-}
-
-/// FISCO audit: what liars of every kind say, alone and together, forks nothing and stops nobody.
-#[test]
-fn every_habit_of_a_liar_is_harmless() {
-    for (seed, habit) in (0..).zip(Habit::ALL) {
-        for liar in 0..4 {
-            let habits = if seed % 2 == 0 { vec![habit] } else { vec![habit, Habit::Equivocates] };
-            let liars = vec![(liar, habits)];
-            let mut cluster = Cluster::new(ClusterConfig { liars, ..ClusterConfig::fair(seed, 4) });
-            cluster.start_all();
-            for client in 0..8 {
-                next_block(&mut cluster, client % 4, BASE_TIMEOUT * 16);
-            }
-        }
-    }
 }
 
 /// FISCO #5528: nodes execute differently, and nothing is ever said. One of four: the others go on, it applies nothing of
