@@ -104,8 +104,8 @@ impl Fault {
             | Self::Wipe(_)
             | Self::LoseLog(_)
             | Self::DamageLog { .. }
-            | Self::RestoreCopy { .. } => return None,
-            Self::DiskFull { .. } => "disks full or emptied",
+            | Self::RestoreCopy { .. }
+            | Self::DiskFull { .. } => return None,
             Self::ExecutionFails { .. } => "executions broken or mended",
             Self::Misexecutes(_) => "machines that compute something else",
             Self::Clock { .. } => "clocks set",

@@ -35,6 +35,8 @@ const HAPPENS: &[&str] = &[
     "data folders deleted",
     "databases that went back",
     "decisions above view 0",
+    "disks that filled up",
+    "disks with room again",
     "empty blocks",
     "executions that failed",
     "frames torn",

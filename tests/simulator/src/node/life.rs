@@ -75,6 +75,9 @@ impl Node {
     pub(crate) fn set_disk_full(&mut self, full: bool, world: &mut World) {
         if std::mem::replace(&mut self.disk_full, full) != full {
             world.note(self.index, || format!("disk is full: {full}"));
+            if self.is_running() {
+                world.tally.count(if full { "disks that filled up" } else { "disks with room again" });
+            }
             self.input(Input::DiskRoom(!full));
             self.drive(world);
         }
