@@ -19,6 +19,8 @@ const HEAVY_BYTES: usize = 40 * 1024;
 /// Between two transactions, milliseconds.
 const BUSY: (u64, u64) = (50, 1500);
 const CALM: (u64, u64) = (1500, 6000);
+/// How many times longer the faults last where blocks come seldom.
+const PATIENT: u32 = 4;
 
 /// A mixture of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub enum Scenario {
     SetChange,
     /// A key runs twice.
     Twins,
+    /// Empty blocks are wanted and clients are rare, while processes end and start, and some lie.
+    EmptyBlocks,
 }
 
 /// What a scenario makes of a seed.
@@ -73,7 +77,7 @@ pub(crate) struct Plan {
 
 impl Scenario {
     /// All of them; the first is the default.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Harsh,
         Self::Calm,
         Self::Crash,
@@ -86,6 +90,7 @@ impl Scenario {
         Self::SlowExecution,
         Self::SetChange,
         Self::Twins,
+        Self::EmptyBlocks,
     ];
 
     /// The name on the command line.
@@ -104,6 +109,7 @@ impl Scenario {
             Self::SlowExecution => "slow-execution",
             Self::SetChange => "set-change",
             Self::Twins => "twins",
+            Self::EmptyBlocks => "empty-blocks",
         }
     }
 
@@ -133,7 +139,8 @@ impl Scenario {
             | Self::Liar
             | Self::ClockSkew
             | Self::SetChange
-            | Self::Twins => {}
+            | Self::Twins
+            | Self::EmptyBlocks => {}
         }
         self.draw_special(&mut planner, byzantine.is_none());
         let calm = self == Self::Calm;
@@ -149,7 +156,8 @@ impl Scenario {
             planner.set_changes(4);
         }
         let publishes = !((harsh || calm) && planner.chance(0.3));
-        let empty_block_interval = if planner.chance(0.1) { planner.empty_blocks() } else { None };
+        let wants_empty_blocks = self == Self::EmptyBlocks || planner.chance(0.1);
+        let empty_block_interval = wants_empty_blocks.then(|| planner.empty_block_interval());
         let heavy = (harsh && planner.chance(0.05)) || (calm && planner.chance(0.3));
         let transaction_bytes = if heavy { HEAVY_BYTES } else { LIGHT_BYTES };
         Plan {
@@ -179,6 +187,12 @@ impl Scenario {
             Self::Wiped => planner.wipe(),
             Self::Liar if cast => planner.lie(None),
             Self::Liar => {}
+            Self::EmptyBlocks => {
+                planner.length *= PATIENT;
+                if cast && planner.chance(0.5) {
+                    planner.lie(None);
+                }
+            }
             Self::TornLog => {
                 planner.lose_something();
                 planner.lose_another();
@@ -187,12 +201,13 @@ impl Scenario {
             Self::SetChange => planner.observe(1..=2),
             Self::Twins => planner.twins(),
         }
-        planner.clients(if self == Self::SlowExecution { CALM } else { BUSY });
+        let rarely = matches!(self, Self::SlowExecution | Self::EmptyBlocks);
+        planner.clients(if rarely { CALM } else { BUSY });
         match self {
-            Self::Crash | Self::SetChange | Self::TornLog => planner.start_one_by_one(),
+            Self::Crash | Self::SetChange | Self::TornLog | Self::EmptyBlocks => planner.start_one_by_one(),
             _ => planner.start_together(),
         }
-        if matches!(self, Self::Crash | Self::TornLog | Self::SetChange | Self::Twins) {
+        if matches!(self, Self::Crash | Self::TornLog | Self::SetChange | Self::Twins | Self::EmptyBlocks) {
             planner.crashes();
         }
         if self == Self::Partition || (self == Self::Twins && planner.chance(0.5)) {

@@ -98,6 +98,14 @@ fn four_validators_survive_each_scenario() {
     }
 }
 
+/// Given the scenario of a chain that rests, then every seed of it wants empty blocks, and most of its blocks are.
+#[test]
+fn empty_blocks_come_where_a_scenario_wants_them() {
+    let counts = all_pass(100..120, setup(Scenario::EmptyBlocks, 4));
+    assert_eq!(counts.get("runs with empty blocks"), 20);
+    assert!(counts.get("empty blocks") > 200, "{}", counts.get("empty blocks"));
+}
+
 #[test]
 fn sets_of_other_sizes_survive_each_scenario() {
     for scenario in Scenario::ALL {

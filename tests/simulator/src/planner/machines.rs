@@ -57,9 +57,9 @@ impl Planner<'_> {
         }
     }
 
-    /// Blocks that come without transactions.
-    pub(crate) fn empty_blocks(&mut self) -> Option<Duration> {
-        Some(self.millis(200, 3000))
+    /// When a block without transactions is due.
+    pub(crate) fn empty_block_interval(&mut self) -> Duration {
+        self.millis(200, 3000)
     }
 
     pub(crate) fn full_disks(&mut self) {

@@ -5,5 +5,6 @@ mod liars;
 mod links;
 mod members;
 mod memory;
+mod rest;
 mod rows;
 mod support;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_simulator::{Alarm, BASE_TIMEOUT, Cluster, ClusterConfig, Death, Fault, NotVoting, Pace};
 use quorate_types::Height;
 
-use crate::support::{SECOND, heads_reach, next_block, next_leader};
+use crate::support::{SECOND, heads_reach, next_block};
 
 /// Besu #7642, Edge #185: two of four down for minutes, timers doubled for ever, hours to recover.
 #[test]
@@ -91,21 +91,6 @@ fn lone_transaction_gets_into_a_block_with_four_and_with_three_alive() {
             assert!(cluster.honest().all(|node| cluster.waiting(node) == 0));
         }
     }
-}
-
-/// GoQuorum #1630, Besu #10917: idle for a minute, then one transaction.
-#[test]
-fn empty_interval_a_rested_chain_wakes_at_once() {
-    let mut cluster = Cluster::running(14, 4);
-    assert!(heads_reach(&mut cluster, 1, SECOND));
-    cluster.run_for(Duration::from_secs(60));
-    assert_eq!(cluster.highest(), Height(1), "nothing to do, nothing done");
-    assert!(next_block(&mut cluster, 0, SECOND) < Duration::from_millis(200));
-    let leader = next_leader(&cluster);
-    cluster.bury(leader);
-    cluster.run_for(Duration::from_secs(60));
-    let client = (leader + 1) % 4;
-    assert!(next_block(&mut cluster, client, BASE_TIMEOUT * 2) < Duration::from_millis(300));
 }
 
 /// Besu #6398: one dead validator slows every n-th block by a full timeout.

@@ -30,7 +30,7 @@ struct Arguments {
     #[arg(long)]
     byzantine: Option<u8>,
     /// One of harsh, calm, crash, partition, restart-all, wiped, liar, torn-log, clock-skew, slow-execution, set-change,
-    /// twins.
+    /// twins, empty-blocks.
     #[arg(long, default_value_t = Scenario::Harsh)]
     scenario: Scenario,
     /// Signs with ed25519, sends wire bytes and writes the bytes of vote logs in every seed; by default in one of a
