@@ -26,6 +26,8 @@ pub(super) struct Record {
     locks: BTreeMap<Height, Prepared>,
     /// When it entered the height in flight.
     entered: Duration,
+    /// Whether it was told that its disk is almost full.
+    is_disk_full: bool,
 }
 
 impl Record {
@@ -39,6 +41,10 @@ impl Record {
 
     pub(super) fn enter(&mut self, now: Duration) {
         self.entered = now;
+    }
+
+    pub(super) fn room(&mut self, is_left: bool) {
+        self.is_disk_full = !is_left;
     }
 }
 
@@ -66,6 +72,9 @@ impl Node {
         let height = frame.height;
         if height.0 > self.disk.durable().0 + ABOVE_DISK {
             return Err(format!("signs at height {height} with {} on disk", self.disk.durable()));
+        }
+        if self.process.as_ref().is_some_and(|process| process.record.is_disk_full) {
+            return Err(format!("signs at height {height} with its disk full"));
         }
         if let Some((certificate, block)) = &frame.prepared {
             if block.hash() != certificate.block_hash() || !block.is_body_bound() {

@@ -165,6 +165,9 @@ impl Node {
             Incoming::Packet { from, packet } => self.receive(from, packet, world),
         };
         let (Some(input), Some(process)) = (input, &mut self.process) else { return };
+        if let Input::DiskRoom(is_left) = &input {
+            process.record.room(*is_left);
+        }
         process.effects.extend(process.replica.step(input));
         world.counts.steps += 1;
         if self.liar.is_none() {
