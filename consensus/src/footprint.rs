@@ -27,8 +27,8 @@ pub struct Footprint {
     pub statuses: usize,
     /// Members whose silence is counted, and last messages, one of each member.
     pub heard: usize,
-    /// Leaders whose last turns came to nothing.
-    pub failing: usize,
+    /// Leaders with a penalty, or that had one.
+    pub penalized: usize,
     /// Neighbours that were helped since the last tick.
     pub helped: usize,
     /// What was passed on since the last resend.
@@ -55,7 +55,7 @@ impl Replica {
             recovered: self.recovered.len(),
             statuses: self.liveness.statuses.len(),
             heard: self.liveness.heard_of(),
-            failing: self.liveness.failing(),
+            penalized: self.liveness.penalized(),
             helped: self.liveness.helped(),
             relayed: self.liveness.relayed.len(),
         }

@@ -93,9 +93,9 @@ impl Liveness {
         self.silence.len() + self.last.len()
     }
 
-    /// How many leaders' last turns came to nothing.
-    pub(crate) fn failing(&self) -> usize {
-        self.failed_turns.len()
+    /// How many leaders have a penalty, or had one.
+    pub(crate) fn penalized(&self) -> usize {
+        self.penalties.len()
     }
 
     pub(crate) fn is_silent(&self, id: &NodeId) -> bool {

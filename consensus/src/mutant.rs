@@ -108,6 +108,8 @@ pub enum Mutant {
     ForgetsLock,
     /// Signs with two decided blocks not synced (R20).
     RunsAheadOfDisk,
+    /// Signs though there is no room for its log (R20).
+    SignsOnFullDisk,
     /// Frames are overwritten when their height is decided, not when it is durable (R20).
     RecyclesEarly,
     /// Trusts a log whose database went back (R20).

@@ -73,6 +73,7 @@ const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
     (Mutant::HelpsNobody, "helps-nobody", "R19", Stories),
     (Mutant::ForgetsLock, "forgets-lock", "R20", Stories),
     (Mutant::RunsAheadOfDisk, "runs-ahead-of-disk", "R20", Stories),
+    (Mutant::SignsOnFullDisk, "signs-on-full-disk", "R20", Stories),
     (Mutant::RecyclesEarly, "recycles-early", "R20", Simulator("harsh")),
     (Mutant::TrustsOlderStore, "trusts-older-store", "R20", Simulator("torn-log")),
     (Mutant::TrustsLostLog, "trusts-lost-log", "R21", Stories),

@@ -124,7 +124,7 @@ impl Replica {
     /// cut takes back two heights at most (R20).
     pub(crate) fn may_sign(&self) -> bool {
         self.is_trusted()
-            && self.disk_room
+            && (self.disk_room || self.config.breaks(Mutant::SignsOnFullDisk))
             && (self.durable.next() >= self.head_height || self.config.breaks(Mutant::RunsAheadOfDisk))
             && (self.now.validators.contains(&self.config.me) || self.config.breaks(Mutant::VotesOutside))
     }

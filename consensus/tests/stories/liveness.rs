@@ -103,6 +103,22 @@ pub fn dead_leader_tax_is_saved_f_times_at_a_height() {
     assert!(wishes(&node.feed(Input::Timer(Timer::Tick))).is_empty());
 }
 
+/// R18: it is weight that may lie. Of four members that weigh 4 each two are passed over, as 4 is below F = 5 and 8 is not.
+#[test]
+pub fn dead_leader_tax_is_saved_by_weight() {
+    let mut node = Node::with(Net::weighing(4, 4), 0, Trust::Full);
+    let silence = |node: &mut Node| (0..4).any(|_| !wishes(&node.feed(Input::Timer(Timer::Tick))).is_empty());
+    silence(&mut node);
+    node.has_work();
+    node.hears(node.net.wished(1, 1, None));
+    node.hears(node.net.wished(3, 1, None));
+    assert_eq!(node.view(), View(2), "members 1 and 2 led");
+    node.hears(node.net.wished(1, 2, None));
+    let effects = node.hears(node.net.wished(2, 2, None));
+    assert!(sets(&effects, Timer::View(HEIGHT, View(2))));
+    assert!(!silence(&mut node), "member 3 has its whole timer");
+}
+
 /// The turns of member 1 in view 0, at the heights 5, 9, 13, ..., as another sees them.
 struct Turns(Node);
 

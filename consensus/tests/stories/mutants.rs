@@ -27,6 +27,7 @@ const STORIES: &[Story] = stories![
     liveness::blocks_keep_their_distance,
     liveness::dead_leader_tax_is_not_levied_on_a_leader_that_others_hear,
     liveness::dead_leader_tax_is_paid_once,
+    liveness::dead_leader_tax_is_saved_by_weight,
     liveness::dead_leader_tax_is_saved_f_times_at_a_height,
     liveness::failing_leader_does_not_hide_a_silent_one,
     liveness::failing_leader_gains_nothing_by_taking_every_other_turn,

@@ -34,11 +34,16 @@ pub struct Net {
 
 impl Net {
     pub fn of(members: u8) -> Self {
+        Self::weighing(members, 1)
+    }
+
+    /// Members of this weight each.
+    pub fn weighing(members: u8, weight: u64) -> Self {
         let mut keys: Vec<NodeKey> = (1..=members).map(|seed| NodeKey::from_seed([seed; 32])).collect();
         keys.sort_by_key(NodeKey::id);
-        let set = ValidatorSet::new(keys.iter().map(|key| Validator::new(key.id(), 1)));
+        let set = ValidatorSet::new(keys.iter().map(|key| Validator::new(key.id(), weight)));
         let domain = Domain { chain_id: 20_200, genesis_hash: B256::repeat_byte(0xaa) };
-        Self { keys, set: Arc::new(set.expect("sound keys of weight 1")), domain }
+        Self { keys, set: Arc::new(set.expect("sound keys")), domain }
     }
 
     pub fn id(&self, who: usize) -> NodeId {

@@ -59,7 +59,7 @@ impl Sizes {
             ("heights from the log", replica.recovered, MAX_RECOVERED),
             ("statuses", replica.statuses, nodes),
             ("last messages and silences", replica.heard, 2 * nodes),
-            ("failing leaders", replica.failing, nodes),
+            ("leaders with a penalty", replica.penalized, nodes),
             ("helped neighbours", replica.helped, nodes),
             ("messages passed on", replica.relayed, KINDS * nodes),
         ];
