@@ -27,7 +27,7 @@ pub struct Footprint {
     pub statuses: usize,
     /// Members whose silence is counted, and last messages, one of each member.
     pub heard: usize,
-    /// Leaders with a penalty, or that had one.
+    /// Leaders with a penalty.
     pub penalized: usize,
     /// Neighbours that were helped since the last tick.
     pub helped: usize,

@@ -93,7 +93,7 @@ impl Liveness {
         self.silence.len() + self.last.len()
     }
 
-    /// How many leaders have a penalty, or had one.
+    /// How many leaders have a penalty.
     pub(crate) fn penalized(&self) -> usize {
         self.penalties.len()
     }
@@ -151,10 +151,14 @@ impl Replica {
     }
 
     /// The view is left for the next one: in view 0 its leader had a turn in vain, if this node waited for it and it was one of
-    /// those in which all try it together.
+    /// those in which all try it together. Two that do not wait take all along at once (R13), and one of them may lie: so only
+    /// a turn that lasted counts.
     pub(crate) fn note_failed_turn(&mut self, reason: ViewChangeReason) {
-        let tried =
-            self.now.timer.armed && reason != ViewChangeReason::SilentLeader && !self.is_turn_withheld();
+        let waited = self.now.timer.half_over || self.config.breaks(Mutant::BlamesAtOnce);
+        let tried = self.now.timer.armed
+            && waited
+            && reason != ViewChangeReason::SilentLeader
+            && !self.is_turn_withheld();
         if self.now.view == View::ZERO && tried {
             let penalty = self.liveness.penalties.entry(self.now.leader(View::ZERO)).or_default();
             *penalty = MAX_PENALTY.min(*penalty + FAILED_TURN);
@@ -167,9 +171,11 @@ impl Replica {
             return;
         }
         let forgiven = if self.config.breaks(Mutant::ForgivesAll) { MAX_PENALTY } else { 1 };
-        if let Some(penalty) = self.liveness.penalties.get_mut(&self.now.leader(view)) {
+        let leader = self.now.leader(view);
+        if let Some(penalty) = self.liveness.penalties.get_mut(&leader) {
             *penalty = penalty.saturating_sub(forgiven);
         }
+        self.liveness.penalties.retain(|_, penalty| *penalty > 0);
     }
 
     /// Whether this is view 0 of a leader with a penalty, and none of the turns in which all try it again (R18).

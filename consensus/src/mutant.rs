@@ -92,6 +92,8 @@ pub enum Mutant {
     WaitsForFailing,
     /// One turn that succeeds makes up for all that failed (R18).
     ForgivesAll,
+    /// Holds a turn against its leader that had hardly begun (R18).
+    BlamesAtOnce,
     /// A leader whose turn failed gets no other (R18).
     NeverTriesAgain,
     /// Passes over any number of leaders at a height (R18).

@@ -65,6 +65,7 @@ const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
     (Mutant::WaitsForSilent, "waits-for-silent", "R18", Stories),
     (Mutant::WaitsForFailing, "waits-for-failing", "R18", Stories),
     (Mutant::ForgivesAll, "forgives-all", "R18", Stories),
+    (Mutant::BlamesAtOnce, "blames-at-once", "R18", Stories),
     (Mutant::NeverTriesAgain, "never-tries-again", "R18", Stories),
     (Mutant::PassesOverAll, "passes-over-all", "R18", Stories),
     (Mutant::SaysOnce, "says-once", "R19", Stories),

@@ -215,7 +215,10 @@ impl Replica {
         let height = self.now.height;
         match timer {
             Timer::View(at, view) if at == height => self.on_view_timeout(view),
-            Timer::HalfView(at) if at == height => self.share_work(),
+            Timer::HalfView(at) if at == height => {
+                self.now.timer.half_over = true;
+                self.share_work();
+            }
             Timer::BlockInterval(at) if at == height => {
                 self.now.interval_passed = true;
                 self.arm_view_timer();

@@ -8,7 +8,7 @@ use crate::{Abstention, LastHeard, Replica, liveness::TICK, replica::Signing, un
 /// How far the current view has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewPhase {
-    /// Nothing to decide.
+    /// Nothing to decide, or too early to.
     Idle,
     /// Waiting for the leader's proposal.
     Propose,

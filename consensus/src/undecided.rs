@@ -50,6 +50,8 @@ pub(crate) struct Own {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ViewTimer {
     pub(crate) armed: bool,
+    /// Whether half of it is over, in view 0.
+    pub(crate) half_over: bool,
     /// How often it was held back for a block under execution.
     pub(crate) held_back: u32,
 }

@@ -27,7 +27,7 @@ impl Replica {
     }
 
     /// Starts the view timer when its condition holds and it does not run. View 0: there is work (R14), else the
-    /// chain would churn while idle, and the leader may offer a block (R1). Above: a quorum is in this view or a higher one (R15), so that views do not run away
+    /// chain would churn while idle, and the interval is over (R1). Above: a quorum is in this view or a higher one (R15), so that views do not run away
     /// while the cluster is down; or its leader's justified proposal arrived, which proves the same.
     pub(crate) fn arm_view_timer(&mut self) {
         let (height, view) = (self.now.height, self.now.view);
@@ -42,7 +42,7 @@ impl Replica {
             proposed || self.now.weight_reaching(view) >= self.now.validators.quorum()
         };
         if !due && view == View::ZERO && self.now.timer.armed {
-            self.now.timer.armed = false;
+            self.now.timer = ViewTimer::default();
             self.emit(Effect::CancelTimer(Timer::View(height, view)));
             self.emit(Effect::CancelTimer(Timer::HalfView(height)));
         }

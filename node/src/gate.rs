@@ -75,7 +75,7 @@ impl Gate {
     ) -> Self {
         Self {
             domain,
-            recent: Arc::default(),
+            recent: Arc::new(Recent::new(domain)),
             hints: Arc::new(Cache::new(RECENT_HINTS)),
             clocks: Arc::default(),
             early: Arc::default(),
@@ -90,14 +90,10 @@ impl Gate {
     /// Takes a frame from a neighbour; returns once there is room for the next. The frame keeps its place in its sender's
     /// share until it is checked and taken, so nobody gets more of the checking than that.
     pub(crate) async fn pass(&self, from: NodeId, frame: bytes::Bytes, place: Place) {
-        let id = frame_id(&frame);
-        if self.is_repeated(from, &id, &frame) {
-            return self.conduct.count(from, Outcome::Duplicate, frame.len());
-        }
         let Ok(permit) = self.in_check.clone().acquire_owned().await else { return };
         let gate = self.clone();
         rayon::spawn(move || {
-            if let Some(event) = gate.check(from, id, frame) {
+            if let Some(event) = gate.check(from, frame) {
                 // When the queue is full, waiting here holds the permit, which in turn slows the network down.
                 let _ = gate.events.blocking_send(event);
             }
@@ -105,7 +101,7 @@ impl Gate {
         });
     }
 
-    /// Whether these bytes were found sound a moment ago, and their signer is not the first to bring them now.
+    /// Whether these bytes were found sound a moment ago, and it is not their signer who brings them now.
     fn is_repeated(&self, from: NodeId, id: &B256, frame: &bytes::Bytes) -> bool {
         let told_in_person = || {
             frame.len() <= MAX_STATUS_BYTES
@@ -146,8 +142,12 @@ impl Gate {
         news
     }
 
-    fn check(&self, from: NodeId, id: B256, frame: bytes::Bytes) -> Option<Event> {
-        let bytes = frame.len();
+    fn check(&self, from: NodeId, frame: bytes::Bytes) -> Option<Event> {
+        let (id, bytes) = (frame_id(&frame), frame.len());
+        if self.is_repeated(from, &id, &frame) {
+            self.conduct.count(from, Outcome::Duplicate, bytes);
+            return None;
+        }
         match decode_message(frame) {
             Ok(message) => {
                 let event = self.judge(from, message, bytes);
@@ -192,7 +192,7 @@ impl Gate {
         match message.verify(context) {
             Ok(message) => {
                 self.conduct.count(from, Outcome::Accepted, bytes);
-                self.recent.remember_signature(&message);
+                self.recent.remember_signed(&message);
                 self.note_clock(&message, &validators);
                 Some(Event::Input(Input::Message { message, from }))
             }

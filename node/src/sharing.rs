@@ -27,7 +27,8 @@ const GREETING_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Sharing {
     network: NetworkHandle,
     runtime: Handle,
-    /// Peers that have an offer and have not answered: they get no other, so as many are open as there are peers.
+    /// Peers that have an offer and have not answered: they get no other, until they come anew. So few more are open than
+    /// there are peers.
     asked: Arc<Mutex<HashSet<NodeId>>>,
     greetings: Arc<DefaultKeyedRateLimiter<NodeId>>,
 }

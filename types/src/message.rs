@@ -6,7 +6,7 @@ use alloy_primitives::{B256, Bytes, FixedBytesSliceExt, keccak256};
 
 use crate::{
     Block, CertificateError, CommitCertificate, Domain, Header, Height, NodeId, PrepareCertificate, Propose,
-    Reject, Signature, Signed, Status, ValidatorSet, Verifier, View, ViewChange, Vote,
+    Reject, Signed, Statement, Status, ValidatorSet, Verifier, View, ViewChange, Vote,
 };
 
 /// A consensus message.
@@ -98,15 +98,15 @@ impl Message {
         }
     }
 
-    /// The signature of [`signer`](Self::signer). It does not cover what stands beside the statement.
+    /// What [`signer`](Self::signer) signed, without what stands beside it.
     #[must_use]
-    pub fn signature(&self) -> Option<&Signature> {
+    pub fn signed(&self) -> Option<Signed<Statement>> {
         match self {
-            Self::Proposal(it) => Some(&it.propose.signature),
-            Self::Vote(it) => Some(&it.signature),
-            Self::ViewChange(it) => Some(&it.signed.signature),
-            Self::Reject(it) => Some(&it.signature),
-            Self::Status(it) => Some(&it.signature),
+            Self::Proposal(it) => Some(it.propose.of_any_kind()),
+            Self::Vote(it) => Some(it.of_any_kind()),
+            Self::ViewChange(it) => Some(it.signed.of_any_kind()),
+            Self::Reject(it) => Some(it.of_any_kind()),
+            Self::Status(it) => Some(it.of_any_kind()),
             Self::Decided(_) => None,
         }
     }

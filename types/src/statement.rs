@@ -262,6 +262,12 @@ impl<S: Signable> Signed<S> {
     pub fn verify(&self, domain: &Domain, verifier: &dyn Verifier) -> bool {
         verifier.verify(&self.signer, &domain.signed_bytes(&self.statement.statement()), &self.signature)
     }
+
+    /// The same with the statement as the sum type.
+    #[must_use]
+    pub fn of_any_kind(&self) -> Signed<Statement> {
+        Signed { statement: self.statement.statement(), signer: self.signer, signature: self.signature }
+    }
 }
 
 #[cfg(test)]

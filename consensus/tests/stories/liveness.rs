@@ -197,6 +197,18 @@ pub fn failing_leader_is_one_that_was_waited_for() {
     assert!(wishes(&node.has_work()).is_empty(), "turn 8 is tried, as after one failure");
 }
 
+/// R18: given two that do not wait for a leader, one of which may lie, when all follow them at once, then nothing is held against it: it had
+/// no time to offer anything.
+#[test]
+pub fn failing_leader_is_one_that_had_its_time() {
+    let mut node = Node::started();
+    node.has_work();
+    node.hears(node.net.wished(2, 1, None));
+    assert_eq!(wishes(&node.hears(node.net.wished(3, 1, None))).len(), 1);
+    node.feed(Input::Synced(Head { height: Height(12), ..node.net.head() }));
+    assert!(wishes(&node.has_work()).is_empty(), "turn 3 would be withheld after a failure");
+}
+
 /// R18: a withheld turn takes nothing from what is saved on the silent.
 #[test]
 pub fn failing_leader_does_not_hide_a_silent_one() {

@@ -31,6 +31,7 @@ const STORIES: &[Story] = stories![
     liveness::dead_leader_tax_is_saved_f_times_at_a_height,
     liveness::failing_leader_does_not_hide_a_silent_one,
     liveness::failing_leader_gains_nothing_by_taking_every_other_turn,
+    liveness::failing_leader_is_one_that_had_its_time,
     liveness::failing_leader_is_one_that_was_waited_for,
     liveness::failing_leader_is_tried_less_and_less,
     liveness::empty_interval_the_chain_rests_until_there_is_work,

@@ -76,6 +76,7 @@ pub fn each_way_out_of_a_view_has_its_reason() {
 
     let mut node = Node::started();
     has_work(&mut node);
+    step(&mut node, Input::Timer(Timer::HalfView(HEIGHT)));
     step(&mut node, Input::Timer(Timer::View(HEIGHT, View(0))));
     let head = Head { height: Height(12), ..node.net.head() };
     step(&mut node, Input::Synced(head));

@@ -305,7 +305,6 @@ impl Node {
         assert_eq!(votes(&effects), [(Phase::Prevote, View(0), block.hash())]);
     }
 
-    /// The timer of this view of [`HEIGHT`] runs out.
     /// The least interval is over, and there is work.
     pub fn has_work(&mut self) -> Vec<Effect> {
         let mut effects = self.feed(Input::Timer(Timer::BlockInterval(self.replica.height())));
@@ -313,8 +312,12 @@ impl Node {
         effects
     }
 
+    /// The timer of this view of [`HEIGHT`] runs out.
     pub fn times_out(&mut self, view: u64) -> Vec<Effect> {
-        self.feed(Input::Timer(Timer::View(self.replica.height(), View(view))))
+        let height = self.replica.height();
+        let mut effects = self.feed(Input::Timer(Timer::HalfView(height)));
+        effects.extend(self.feed(Input::Timer(Timer::View(height, View(view)))));
+        effects
     }
 
     pub fn view(&self) -> View {

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
+    cluster::MIN_BLOCK_INTERVAL,
     fault::Script,
     liar::Habit,
     network::Weather,
@@ -70,6 +71,7 @@ pub(crate) struct Plan {
     pub(crate) length: Duration,
     /// How they end.
     pub(crate) ending: Ending,
+    pub(crate) min_block_interval: Duration,
     pub(crate) empty_block_interval: Option<Duration>,
     pub(crate) publishes: bool,
     pub(crate) transaction_bytes: usize,
@@ -158,6 +160,8 @@ impl Scenario {
         let publishes = !((harsh || calm) && planner.chance(0.3));
         let wants_empty_blocks = self == Self::EmptyBlocks || planner.chance(0.1);
         let empty_block_interval = wants_empty_blocks.then(|| planner.empty_block_interval());
+        let is_slow = harsh && planner.chance(0.05);
+        let min_block_interval = if is_slow { planner.long_interval() } else { MIN_BLOCK_INTERVAL };
         let heavy = (harsh && planner.chance(0.05)) || (calm && planner.chance(0.3));
         let transaction_bytes = if heavy { HEAVY_BYTES } else { LIGHT_BYTES };
         Plan {
@@ -173,6 +177,7 @@ impl Scenario {
             script: planner.script,
             length: planner.length,
             ending,
+            min_block_interval,
             empty_block_interval,
             publishes,
             transaction_bytes,

@@ -57,6 +57,7 @@ const HAPPENS: &[&str] = &[
     "power cuts with torn writes",
     "processes killed",
     "runs with a key that runs twice",
+    "runs with an interval above the timer",
     "runs with empty blocks",
     "runs with liars beside a lost log",
     "runs with observers",

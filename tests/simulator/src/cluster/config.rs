@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_consensus::{Mutant, ReplicaConfig};
 use quorate_types::NodeId;
 
-use super::BASE_TIMEOUT;
+use super::{BASE_TIMEOUT, MIN_BLOCK_INTERVAL};
 use crate::{keys::Keys, liar::Habit, network::Weather, world::Pace};
 
 /// How a cluster is set up. Nodes are numbered: the first validators in the order of their set, then observers, then the
@@ -34,6 +34,8 @@ pub struct ClusterConfig {
     pub unreliable: Vec<usize>,
     /// How far each clock is ahead, seconds, negative: behind; nodes beyond the list are right.
     pub clocks_off_s: Vec<i64>,
+    /// The least time between two blocks.
+    pub min_block_interval: Duration,
     /// When an empty block is due; `None`: never.
     pub empty_block_interval: Option<Duration>,
     /// Whether nodes tell each other of new transactions at once; else only the protocol's own sharing spreads them.
@@ -60,6 +62,7 @@ impl ClusterConfig {
             liars: Vec::new(),
             unreliable: Vec::new(),
             clocks_off_s: Vec::new(),
+            min_block_interval: MIN_BLOCK_INTERVAL,
             empty_block_interval: None,
             publishes: true,
             transaction_bytes: 16,
@@ -88,7 +91,7 @@ impl ClusterConfig {
         ReplicaConfig {
             me,
             base_timeout: BASE_TIMEOUT,
-            min_block_interval: Duration::from_millis(50),
+            min_block_interval: self.min_block_interval,
             empty_block_interval: self.empty_block_interval,
             mutant: Mutant::active(),
         }

@@ -33,6 +33,8 @@ pub use config::ClusterConfig;
 
 /// The timer of view 0 in every simulated chain.
 pub const BASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The least time between two blocks, where none is drawn.
+pub(crate) const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Nodes, links and time.
 pub struct Cluster {

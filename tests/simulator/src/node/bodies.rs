@@ -41,8 +41,11 @@ impl Node {
         if bound && fresh {
             world.require(self.index, Err("measures the time of a block with a lock behind it".to_owned()));
         }
+        // Built in an earlier life: its time may be its parent's, and that in the future.
+        let is_own =
+            matches!(&source, BlockSource::Proposal(it) if it.propose.signer == world.ids[self.index]);
         let Some(process) = &mut self.process else { return };
-        if bound {
+        if bound || is_own {
             process.record.bind(block_hash);
         }
         let number = process.number();

@@ -20,7 +20,7 @@ const ABOVE_DISK: u64 = 2;
 pub(super) struct Record {
     /// Blocks that it executed or built, and whether their time was too far ahead then.
     executed: BTreeMap<B256, bool>,
-    /// Blocks that were asked for with a lock or a decision behind them: their time is not measured (R5).
+    /// Blocks that were asked for with a lock or a decision behind them, or that it offered itself: their time is not measured (R5).
     bound: BTreeSet<B256>,
     /// The locks in its log, the last of each height.
     locks: BTreeMap<Height, Prepared>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::Planner;
-use crate::{disk::Death, fault::Fault, network::Weather, world::Pace};
+use crate::{cluster::BASE_TIMEOUT, disk::Death, fault::Fault, network::Weather, world::Pace};
 
 /// The slowest transaction: a block that is full of them takes longer than any timer.
 const SLOWEST_MS: u64 = 9_000;
@@ -58,6 +58,11 @@ impl Planner<'_> {
     }
 
     /// When a block without transactions is due.
+    /// Longer than the timer of view 0.
+    pub(crate) fn long_interval(&mut self) -> Duration {
+        BASE_TIMEOUT * self.rng.random_range(2..=3)
+    }
+
     pub(crate) fn empty_block_interval(&mut self) -> Duration {
         self.millis(200, 3000)
     }
