@@ -9,8 +9,8 @@ use std::{
 use quorate_types::{Height, Message, NodeId, Signed, Status, ValidatorSet, View};
 
 use crate::{
-    Effect, Fact, LastHeard, MessageKind, Replica, Timer, ViewChangeReason, ViewPhase, mutant::Mutant,
-    replica::Signing,
+    BlockSource, Effect, Fact, LastHeard, MessageKind, Replica, Timer, ViewChangeReason, ViewPhase,
+    mutant::Mutant, replica::Signing,
 };
 
 /// The beat of everything that follows.
@@ -269,6 +269,16 @@ impl Replica {
         let proposal = self.now.proposals.get(&self.now.view).filter(|_| self.now.decided.is_none());
         if let Some(proposal) = proposal.cloned() {
             self.check_proposal(proposal);
+        }
+        self.check_lock_again();
+    }
+
+    /// The execution of the locked block failed, perhaps for a while: others may need this node to vote for it, and its block.
+    fn check_lock_again(&mut self) {
+        let Some((certificate, block)) = self.now.prepared.clone() else { return };
+        let block_hash = certificate.block_hash();
+        if !self.now.blocks.contains_key(&block_hash) && !self.config.breaks(Mutant::GivesUpExecuting) {
+            self.check_block(block_hash, BlockSource::Block(block), false);
         }
     }
 

@@ -48,6 +48,8 @@ pub enum Mutant {
     StaysBelowLock,
     /// Fetches no blocks (R7).
     NeverFetches,
+    /// Does not try again to execute the locked block that it holds (R7).
+    GivesUpExecuting,
     /// Forgets the blocks it voted for when it is restarted (R7).
     ForgetsBlocks,
     /// Signs a commit without the lock in its frame (R8).

@@ -43,6 +43,7 @@ const ALL: &[(Mutant, &str, &str, NoticedBy)] = &[
     (Mutant::CountsDuplicates, "counts-duplicates", "R6, R10, R13", Stories),
     (Mutant::StaysBelowLock, "stays-below-lock", "R6", Stories),
     (Mutant::NeverFetches, "never-fetches", "R7", Stories),
+    (Mutant::GivesUpExecuting, "gives-up-executing", "R7", Stories),
     (Mutant::ForgetsBlocks, "forgets-blocks", "R7", Simulator("calm")),
     (Mutant::LeavesLockOut, "leaves-lock-out", "R8", Stories),
     (Mutant::SkipsSync, "skips-sync", "R8", Simulator("calm")),

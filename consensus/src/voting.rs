@@ -230,6 +230,10 @@ impl Replica {
             return;
         }
         let block_hash = certificate.vote.block_hash;
+        if self.now.prepared.as_ref().is_some_and(|(lock, _)| lock.block_hash() == block_hash) {
+            // It is here, and perhaps nowhere else, but could not be executed: that is tried again with the next resend.
+            return;
+        }
         let locked = |change: &&SignedViewChange| {
             change.signed.statement.prepared.is_some_and(|lock| lock.block_hash == block_hash)
         };

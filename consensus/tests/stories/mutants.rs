@@ -45,6 +45,7 @@ const STORIES: &[Story] = stories![
     notes::silence_is_noted_when_it_begins_and_when_it_ends,
     notes::who_stops_voting_says_so_and_says_when_it_is_over,
     restart::a_head_counts_only_when_told_in_person,
+    restart::a_lock_that_could_not_be_executed_is_tried_again,
     restart::a_log_lost_at_birth_is_lost,
     restart::a_restored_view_has_a_timer_of_its_own,
     restart::a_restored_wish_is_not_signed_again,

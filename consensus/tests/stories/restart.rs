@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_consensus::{Candidate, Effect, Head, Input, NotVoting, Recovered, Timer, Trust, Verdict};
+use quorate_consensus::{
+    BlockSource, Candidate, Effect, Head, Input, NotVoting, Recovered, Timer, Trust, Verdict,
+};
 use quorate_types::{B256, Height, Message, Phase, Validator, ValidatorSet, View};
 
-use crate::support::{Net, Node, has, position, sets, statements, votes, wishes};
+use crate::support::{HEIGHT, Net, Node, has, position, sets, statements, votes, wishes};
 
 /// faults.md, amnesia: votes in memory only; a restart in mid-height signs twice (all peers but two).
 #[test]
@@ -37,6 +39,31 @@ pub fn the_lock_survives_a_restart() {
     node.has_work();
     let wish = wishes(&node.times_out(0)).pop().expect("a wish");
     assert_eq!(wish.prepared.map(|lock| lock.block_hash), Some(block.hash()));
+}
+
+/// Found by the simulator (harsh, seed 10092): the only one that was locked could not execute the block after its restart, and asked the
+/// others for it, who had lost it.
+#[test]
+pub fn a_lock_that_could_not_be_executed_is_tried_again() {
+    let mut node = Node::started();
+    let block = node.net.block(0);
+    let is_tried = |effects: &[Effect]| {
+        has(
+            effects,
+            |it| matches!(it, Effect::Check { source: BlockSource::Block(it), .. } if it.hash() == block.hash()),
+        )
+    };
+    node.prevotes(&block);
+    node.hears(node.net.vote(1, Phase::Prevote, 0, &block));
+    node.hears(node.net.vote(2, Phase::Prevote, 0, &block));
+    let (mut node, effects) = node.restarted();
+    assert!(is_tried(&effects));
+    let failed = Input::Checked { block_hash: block.hash(), verdict: Verdict::Unavailable };
+    assert!(
+        !has(&node.feed(failed), |it| matches!(it, Effect::Check { .. })),
+        "not at once, nor over and over"
+    );
+    assert!(is_tried(&node.feed(Input::Timer(Timer::Resend(HEIGHT)))));
 }
 
 /// Found by the simulator (harsh, seed 7): told of its disk before its start, a replica proposed anew what its log held.
