@@ -17,7 +17,7 @@ pub struct RpcLimits {
     pub max_log_results: u32,
     /// Blocks that one query for logs spans.
     pub max_log_blocks: u64,
-    /// How long a proof may take. Calls and traces are bounded by the executor.
+    /// How long a proof may take, and how long anything waits for its turn. Calls and traces are bounded by the executor.
     pub call_timeout: Duration,
 }
 

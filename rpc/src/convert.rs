@@ -49,10 +49,10 @@ pub(crate) fn transaction(
     })
 }
 
-/// A transaction that waits in the pool.
-pub(crate) fn pending(transaction: &Transaction, base_fee: u64) -> TransactionView {
+/// A transaction that waits in the pool; its price is the most that it offers, as geth has it.
+pub(crate) fn pending(transaction: &Transaction) -> TransactionView {
     let envelope = transaction.envelope().clone();
-    let price = envelope.effective_gas_price(Some(base_fee));
+    let price = envelope.effective_gas_price(None);
     TransactionView {
         inner: Recovered::new_unchecked(envelope, transaction.sender()),
         block_hash: None,
@@ -112,7 +112,13 @@ pub(crate) fn receipts(
     block: &StoredBlock,
     chain_id: u64,
 ) -> Result<Vec<view::TransactionReceipt>, RpcError> {
-    (0..block.receipts.len()).map(|index| receipt(block, index, chain_id)).collect()
+    let mut first_log = 0;
+    let located = |(index, own): (usize, &ReceiptEnvelope)| {
+        let before = first_log;
+        first_log += own.logs().len();
+        receipt_at(block, index, before, chain_id)
+    };
+    block.receipts.iter().enumerate().map(located).collect()
 }
 
 /// The receipt of the transaction at `index`.
@@ -121,14 +127,24 @@ pub(crate) fn receipt(
     index: usize,
     chain_id: u64,
 ) -> Result<view::TransactionReceipt, RpcError> {
+    let first_log = block.receipts[..index].iter().map(|it| it.logs().len()).sum();
+    receipt_at(block, index, first_log, chain_id)
+}
+
+/// The receipt of the transaction at `index`, before which the block has `first_log` logs.
+fn receipt_at(
+    block: &StoredBlock,
+    index: usize,
+    first_log: usize,
+    chain_id: u64,
+) -> Result<view::TransactionReceipt, RpcError> {
     let header = block.block.header();
     let envelope = envelope(block, index, chain_id)?;
     let from = block.senders[index];
     let receipts = &block.receipts;
     let gas_before = index.checked_sub(1).map_or(0, |before| receipts[before].cumulative_gas_used());
-    let logs_before: usize = receipts[..index].iter().map(|it| it.logs().len()).sum();
     let hash = *envelope.tx_hash();
-    let place = LogPlace { block, transaction: hash, index: index as u64, first_log: logs_before as u64 };
+    let place = LogPlace { block, transaction: hash, index: index as u64, first_log: first_log as u64 };
     let to = envelope.to();
     Ok(view::TransactionReceipt {
         inner: place.locate(receipts[index].clone()),

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use quorate_storage::{FoundLog, LogFilter, StorageError, Store, StoredBlock};
-use quorate_types::Height;
+use quorate_storage::{FoundLog, LogFilter, StorageError, Store};
+use quorate_types::{B256, Header, Height};
 use tokio::sync::watch;
 
 use crate::{Backend, RpcLimits, error::RpcError};
@@ -27,22 +27,22 @@ impl Feed {
         Self { store: backend.store.clone(), head: backend.head.clone(), next }
     }
 
-    /// The next block, as soon as it is decided.
+    /// The next block's header and hash, as soon as it is decided.
     ///
     /// # Errors
     /// When the node stops, or its disk fails.
-    pub(crate) async fn block(&mut self) -> Result<Arc<StoredBlock>, RpcError> {
+    pub(crate) async fn header(&mut self) -> Result<(Header, B256), RpcError> {
         let height = self.next;
         self.reached().await?;
-        let block = self.read(move |store| Ok(store.block(height)?)).await?;
+        let found = self.read(move |store| Ok(store.header(height)?.zip(store.hash_of(height)?))).await?;
         self.next = height.next();
-        block.ok_or(RpcError::UnknownBlock)
+        found.ok_or(RpcError::UnknownBlock)
     }
 
     /// The logs that pass `filter` of the next blocks that are decided, one at the least: perhaps none.
     ///
     /// # Errors
-    /// See [`Feed::block`].
+    /// See [`Feed::header`].
     pub(crate) async fn logs(
         &mut self,
         filter: &Arc<LogFilter>,

@@ -31,7 +31,7 @@ impl Backend {
     /// A transaction that waits in the pool, as clients read it.
     pub(crate) fn pending_transaction(&self, hash: B256) -> Option<TransactionView> {
         let transaction = self.pool.lock().get(hash).cloned()?;
-        Some(convert::pending(&transaction, self.next_base_fee()))
+        Some(convert::pending(&transaction))
     }
 
     /// What a sync is about.

@@ -63,6 +63,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// An answer may be this large: a block of transactions with all their fields.
 const MAX_RESPONSE_BYTES: u32 = 64 << 20;
 
+/// Answers and notifications that wait for one WebSocket client to read; who makes one more waits with it.
+const MAX_WAITING_MESSAGES: u32 = 64;
+
 /// Why a server could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -110,6 +113,7 @@ impl RpcServer {
             .max_request_body_size(limits.max_body_bytes)
             .max_response_body_size(MAX_RESPONSE_BYTES)
             .max_subscriptions_per_connection(limits.max_subscriptions)
+            .set_message_buffer_capacity(MAX_WAITING_MESSAGES)
             .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
             .enable_ws_ping(PingConfig::new())
             .set_id_provider(HexIds)
@@ -202,8 +206,8 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     let eth = Eth::new(backend.clone(), limits);
     module.merge(eth::module(&eth)?)?;
     module.merge(TraceApiServer::into_rpc(eth.clone()))?;
-    module.merge(DebugApiServer::into_rpc(eth))?;
-    module.merge(Txpool(backend.clone()).into_rpc())?;
+    module.merge(DebugApiServer::into_rpc(eth.clone()))?;
+    module.merge(Txpool(eth).into_rpc())?;
     let web3 = Web3(backend.clone());
     module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
     module.merge(NetApiServer::into_rpc(web3))?;

@@ -1,6 +1,10 @@
-//! Errors in geth's words: clients match on them, and test suites hold that `-32602` carries no data.
+//! Errors in geth's words: clients match on them, and test suites hold that `-32602` carries no data. And batches within a
+//! time, as the framework knows none.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 use jsonrpsee::{
     BatchResponseBuilder, MethodResponse,
@@ -9,6 +13,12 @@ use jsonrpsee::{
 };
 use serde_json::Value;
 use tower::Layer;
+
+/// After so long the rest of a batch is refused, as geth does (its write timeout): one client's calls one after the other must
+/// not keep others from theirs without end.
+const MAX_BATCH_TIME: Duration = Duration::from_secs(30);
+/// geth's code for that.
+const TIMED_OUT: i32 = -32002;
 
 /// Puts a [`Wording`] around a service.
 #[derive(Clone, Copy, Debug)]
@@ -95,10 +105,15 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let (this, mut answers) =
             (self.clone(), BatchResponseBuilder::new_with_limit(self.max_response_bytes));
+        let deadline = Instant::now() + MAX_BATCH_TIME;
         async move {
             let mut notified = false;
             for entry in batch {
                 let answer = match entry {
+                    Ok(BatchEntry::Call(request)) if Instant::now() > deadline => MethodResponse::error(
+                        request.id,
+                        ErrorObject::borrowed(TIMED_OUT, "request timed out", None),
+                    ),
                     Ok(BatchEntry::Call(request)) => this.call(request).await,
                     Ok(BatchEntry::Notification(notification)) => {
                         notified = true;

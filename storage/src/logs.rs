@@ -188,20 +188,22 @@ impl Store {
 
 /// The logs of a block that pass the filter.
 fn matching_logs(filter: &LogFilter, stored: &StoredBlock) -> impl Iterator<Item = FoundLog> {
-    let receipts = (0..).zip(&stored.receipts);
-    let logs = receipts.flat_map(|(index, receipt)| receipt.logs().iter().map(move |log| (index, log)));
-    (0..).zip(logs).filter(|(_, (_, log))| filter.matches(log)).map(
-        |(log_index, (transaction_index, log))| {
-            let raw = &stored.block.transactions()[transaction_index as usize];
-            FoundLog {
-                log: log.clone(),
-                height: stored.block.height(),
-                block_hash: stored.hash,
-                timestamp: stored.block.header().timestamp,
-                transaction_hash: keccak256(raw),
-                transaction_index,
-                log_index,
-            }
-        },
-    )
+    let mut first = 0;
+    (0..).zip(&stored.receipts).flat_map(move |(transaction_index, receipt)| {
+        let logs = (first..).zip(receipt.logs());
+        first += u32::try_from(receipt.logs().len()).expect("gas bounds the logs of a block");
+        let matching: Vec<_> = logs.filter(|(_, log)| filter.matches(log)).collect();
+        // Hashed once, however many of its logs pass.
+        let raw = &stored.block.transactions()[transaction_index as usize];
+        let transaction_hash = if matching.is_empty() { B256::ZERO } else { keccak256(raw) };
+        matching.into_iter().map(move |(log_index, log)| FoundLog {
+            log: log.clone(),
+            height: stored.block.height(),
+            block_hash: stored.hash,
+            timestamp: stored.block.header().timestamp,
+            transaction_hash,
+            transaction_index,
+            log_index,
+        })
+    })
 }

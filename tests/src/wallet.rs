@@ -14,6 +14,8 @@ use crate::cluster::wait_until;
 
 /// The chain id of `testnet new`.
 const CHAIN_ID: u64 = 20200;
+/// What every transaction offers the leader for each gas.
+const TIP: u128 = 1_000_000_000;
 /// The well-known development mnemonic.
 const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
@@ -55,6 +57,12 @@ impl Wallet {
         self.sign(TxKind::Call(to), U256::from(value), Bytes::new(), 21_000)
     }
 
+    /// Signs a transfer of 1 wei with the next nonce that pays more for its gas than any block asks for.
+    pub fn transfer_at_most(&mut self, to: Address, max_fee_per_gas: u128) -> Bytes {
+        let wei = U256::from(1);
+        self.sign_paying(max_fee_per_gas, TxKind::Call(to), wei, Bytes::new(), 21_000)
+    }
+
     /// Signs a deployment with the next nonce.
     pub fn deploy(&mut self, code: Bytes) -> Bytes {
         self.sign(TxKind::Create, U256::ZERO, code, 500_000)
@@ -71,12 +79,23 @@ impl Wallet {
     }
 
     fn sign(&mut self, to: TxKind, value: U256, input: Bytes, gas_limit: u64) -> Bytes {
+        self.sign_paying(TIP, to, value, input, gas_limit)
+    }
+
+    fn sign_paying(
+        &mut self,
+        max_fee_per_gas: u128,
+        to: TxKind,
+        value: U256,
+        input: Bytes,
+        gas_limit: u64,
+    ) -> Bytes {
         let transaction = TxEip1559 {
             chain_id: CHAIN_ID,
             nonce: self.nonce,
             gas_limit,
-            max_fee_per_gas: 1_000_000_000,
-            max_priority_fee_per_gas: 1_000_000_000,
+            max_fee_per_gas,
+            max_priority_fee_per_gas: TIP,
             to,
             value,
             input,

@@ -59,6 +59,9 @@ impl Eth {
     }
 
     fn count_in(&self, block: BlockId, count: impl Fn(&StoredBlock) -> usize) -> RpcResult<Option<U64>> {
+        if block.is_pending() {
+            return Ok(Some(U64::ZERO));
+        }
         let found = self.find_block(block)?;
         Ok(found.map(|block| U64::from(count(&block))))
     }

@@ -13,7 +13,6 @@ use jsonrpsee::{
     proc_macros::rpc,
 };
 use parking_lot::Mutex;
-use quorate_storage::LogFilter;
 use quorate_types::{B256, Height};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
@@ -58,14 +57,21 @@ pub(crate) enum Changes {
 }
 
 /// One filter. Its polls wait for each other, so that each sees what is new once.
-#[derive(Clone)]
 struct Installed {
-    state: Arc<Mutex<State>>,
+    filter: Arc<PolledFilter>,
     polled: Instant,
 }
 
-enum State {
-    Logs { asked: Box<Filter>, wanted: Box<LogFilter>, next: Height },
+struct PolledFilter {
+    /// What a filter for logs looks for; others have none.
+    asked: Option<Filter>,
+    /// Held while a poll reads: who polls meanwhile is told to wait.
+    place: Mutex<Place>,
+}
+
+/// Up to where it was polled.
+enum Place {
+    Logs { next: Height, last: Height },
     Blocks { next: Height },
     Pending { admitted: Receiver<B256>, full: bool },
 }
@@ -75,7 +81,7 @@ enum State {
 pub(super) struct Filters(Mutex<HashMap<String, Installed>>);
 
 impl Filters {
-    fn install(&self, state: State) -> Result<String, RpcError> {
+    fn install(&self, asked: Option<Filter>, place: Place) -> Result<String, RpcError> {
         let mut all = self.0.lock();
         let now = Instant::now();
         all.retain(|_, filter| now.duration_since(filter.polled) < IDLE);
@@ -85,24 +91,17 @@ impl Filters {
             return Err(RpcError::Limit(what));
         }
         let id = HexIds::draw();
-        all.insert(id.clone(), Installed { state: Arc::new(Mutex::new(state)), polled: now });
+        let filter = Arc::new(PolledFilter { asked, place: Mutex::new(place) });
+        all.insert(id.clone(), Installed { filter, polled: now });
         Ok(id)
     }
 
-    fn find(&self, id: &str) -> Result<Arc<Mutex<State>>, RpcError> {
+    fn find(&self, id: &str) -> Result<Arc<PolledFilter>, RpcError> {
         let (mut all, now) = (self.0.lock(), Instant::now());
         let live = all.get_mut(id).filter(|filter| now.duration_since(filter.polled) < IDLE);
-        let filter = live.ok_or_else(unknown)?;
-        filter.polled = now;
-        Ok(filter.state.clone())
-    }
-
-    /// What a filter for logs looks for; for others there are none.
-    fn asked(&self, id: &str) -> Result<Filter, RpcError> {
-        match &*self.find(id)?.lock() {
-            State::Logs { asked, .. } => Ok(Filter::clone(asked)),
-            State::Blocks { .. } | State::Pending { .. } => Err(unknown()),
-        }
+        let installed = live.ok_or_else(unknown)?;
+        installed.polled = now;
+        Ok(installed.filter.clone())
     }
 
     fn uninstall(&self, id: &str) -> bool {
@@ -121,30 +120,29 @@ impl FiltersApiServer for Eth {
         check_size(&asked)?;
         let after_head = self.backend.store.head().height.next();
         let (from, to) = self.live_range(&asked)?;
-        let wanted = Box::new(to_filter(&asked, from, to));
-        let next = from.max(after_head);
-        Ok(self.filters.install(State::Logs { asked: Box::new(asked), wanted, next })?)
+        let place = Place::Logs { next: from.max(after_head), last: to };
+        Ok(self.filters.install(Some(asked), place)?)
     }
 
     fn new_block_filter(&self) -> RpcResult<String> {
         let next = self.backend.store.head().height.next();
-        Ok(self.filters.install(State::Blocks { next })?)
+        Ok(self.filters.install(None, Place::Blocks { next })?)
     }
 
     fn new_pending_filter(&self, full: Option<bool>) -> RpcResult<String> {
         let admitted = self.backend.admitted.subscribe();
-        Ok(self.filters.install(State::Pending { admitted, full: full.unwrap_or(false) })?)
+        Ok(self.filters.install(None, Place::Pending { admitted, full: full.unwrap_or(false) })?)
     }
 
     async fn filter_changes(&self, id: String) -> RpcResult<Changes> {
         let filter = self.filters.find(&id)?;
-        self.heavy(move |eth| eth.poll(&mut filter.lock())).await
+        self.heavy(move |eth| eth.poll(&filter)).await
     }
 
     /// All logs that it asks for, also those before it was installed.
     async fn filter_logs(&self, id: String) -> RpcResult<Vec<Log>> {
-        let asked = self.filters.asked(&id)?;
-        self.heavy(move |eth| eth.find_logs(&asked)).await
+        let filter = self.filters.find(&id)?;
+        self.heavy(move |eth| eth.find_logs(filter.asked.as_ref().ok_or_else(unknown)?)).await
     }
 
     fn uninstall_filter(&self, id: String) -> RpcResult<bool> {
@@ -176,26 +174,30 @@ impl Eth {
     }
 
     /// What came since the last poll, as much of it as one answer holds; the next poll goes on behind it.
-    fn poll(&self, state: &mut State) -> Result<Changes, RpcError> {
+    fn poll(&self, filter: &PolledFilter) -> Result<Changes, RpcError> {
+        let Some(mut place) = filter.place.try_lock() else {
+            return Err(RpcError::Limit("this filter is being polled already".to_owned()));
+        };
         let head = self.backend.store.head().height;
-        match state {
-            State::Logs { wanted, next, .. } => {
-                let last = head.min(wanted.to);
+        match &mut *place {
+            Place::Logs { next, last } => {
+                let last = head.min(*last);
                 if *next > last {
                     return Ok(Changes::Logs(Vec::new()));
                 }
-                let (found, behind) = logs_from(&self.backend.store, wanted, *next, last, self.limits)?;
+                let wanted = to_filter(filter.asked.as_ref().ok_or_else(unknown)?, *next, last);
+                let (found, behind) = logs_from(&self.backend.store, &wanted, *next, last, self.limits)?;
                 *next = behind;
                 Ok(Changes::Logs(found.into_iter().map(convert::found_log).collect()))
             }
-            State::Blocks { next } => {
+            Place::Blocks { next } => {
                 let behind = head.next().min(Height(next.0 + self.limits.max_log_blocks));
                 let hash = |height| self.backend.store.hash_of(Height(height)).transpose();
                 let hashes = (next.0..behind.0).filter_map(hash).collect::<Result<_, _>>()?;
                 *next = behind.max(*next);
                 Ok(Changes::Hashes(hashes))
             }
-            State::Pending { admitted, full } => {
+            Place::Pending { admitted, full } => {
                 let hashes = drain(admitted);
                 if !*full {
                     return Ok(Changes::Hashes(hashes));

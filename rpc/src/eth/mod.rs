@@ -65,7 +65,9 @@ impl Eth {
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> RpcResult<T> {
         let stopping = |error: &dyn std::fmt::Display| RpcError::Internal(error.to_string());
-        let place = self.heavy.clone().acquire_owned().await.map_err(|error| stopping(&error))?;
+        let free = tokio::time::timeout(self.limits.call_timeout, self.heavy.clone().acquire_owned());
+        let busy = |_| RpcError::Limit("the node is busy with other calls: try again".to_owned());
+        let place = free.await.map_err(busy)?.map_err(|error| stopping(&error))?;
         let eth = self.clone();
         let done = tokio::task::spawn_blocking(move || {
             let _place = place;

@@ -37,11 +37,11 @@ impl StateApiServer for Eth {
     }
 
     fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64> {
-        let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
-        let nonce = account.unwrap_or_default().nonce;
         let pending = matches!(block, Some(BlockId::Number(BlockNumberOrTag::Pending)));
-        let nonce = if pending { self.backend.pool.lock().pending_nonce(address, nonce) } else { nonce };
-        Ok(U64::from(nonce))
+        // The pool first: what a block takes from it meanwhile is in the state then.
+        let waiting = if pending { self.backend.pool.lock().pending_nonce(address, 0) } else { 0 };
+        let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
+        Ok(U64::from(account.unwrap_or_default().nonce.max(waiting)))
     }
 
     fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes> {

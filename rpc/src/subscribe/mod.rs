@@ -104,8 +104,8 @@ impl Subscriptions {
     async fn follow(&self, sink: &SubscriptionSink, wanted: Wanted) -> Result<(), SubscriptionError> {
         match wanted {
             Wanted::Heads(mut feed) => loop {
-                let block = feed.block().await.map_err(|error| error.to_string())?;
-                push(sink, &convert::header(block.block.header(), block.hash)).await?;
+                let (header, hash) = feed.header().await.map_err(|error| error.to_string())?;
+                push(sink, &convert::header(&header, hash)).await?;
             },
             Wanted::Logs(mut feed, filter) => loop {
                 let found = feed.logs(&filter, self.limits).await.map_err(|error| error.to_string())?;
@@ -147,7 +147,7 @@ impl Subscriptions {
         let (mut status, mut last) = (self.backend.status.clone(), None);
         loop {
             let now: Option<SyncRange> = status.borrow_and_update().syncing;
-            if now != last {
+            if now.is_some() != last.is_some() {
                 match now {
                     Some(range) => {
                         let status = self.backend.sync_info(range);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use alloy_eips::BlockNumberOrTag;
-use alloy_rpc_types_eth::Log;
+use alloy_rpc_types_eth::{FilterBlockOption, Log};
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionSink,
     core::{RegisterMethodError, SubscriptionError},
@@ -104,6 +104,12 @@ impl Subscriptions {
             return Err(RpcError::NoSubscription { kind: kind.to_owned(), namespace: "quorate" });
         }
         let request = params.optional_next::<Request>().map_err(malformed)?.unwrap_or_default();
+        if request.filter.0.block_option != FilterBlockOption::default()
+            || request.from_block == Some(BlockNumberOrTag::Pending)
+        {
+            let what = "where to begin is said by fromBlock, a number or a tag but pending, or by a cursor, beside the filter";
+            return Err(RpcError::InvalidParams(what.to_owned()));
+        }
         let filter = all_of(&request.filter.0)?;
         let start = match (request.cursor, request.from_block) {
             (Some(cursor), _) => Cursor::decode(&cursor)

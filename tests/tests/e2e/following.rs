@@ -155,3 +155,22 @@ async fn the_pool_is_followed() {
         assert!(error.message().starts_with(&format!("no {kind:?} subscription in ")), "{}", error.message());
     }
 }
+
+/// Given a filter that says itself where to begin, then it is refused: the place is said beside it, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_to_begin_is_said_beside_the_filter() {
+    let counter = Counter::deployed().await;
+    let websocket = counter.websocket().await;
+    for request in [
+        json!({ "filter": { "fromBlock": "0x1" } }),
+        json!({ "filter": { "blockHash": B256::ZERO } }),
+        json!({ "fromBlock": "pending" }),
+    ] {
+        let params = rpc_params!["logs", &request];
+        let refused =
+            websocket.subscribe::<Value, _>("quorate_subscribe", params, "quorate_unsubscribe").await;
+        let Err(Error::Call(error)) = refused else { panic!("{request} is followed") };
+        assert_eq!(error.code(), -32602, "{request}");
+        assert!(error.message().starts_with("where to begin is said by fromBlock"), "{}", error.message());
+    }
+}

@@ -8,6 +8,7 @@ mod endurance;
 mod faults;
 mod flood;
 mod following;
+mod pending;
 mod power_cut;
 mod reading;
 mod sharing;
