@@ -20,6 +20,9 @@ pub(crate) struct Overlay<DB> {
     codes: B256Map<Bytecode>,
     /// The parent's number and hash: a block may stand on one that the database does not know yet.
     parent: Option<(u64, B256)>,
+    /// The block's own number. It has no hash for code that runs in it, and neither have later ones: a call whose block
+    /// was given a higher number may ask for them.
+    number: u64,
 }
 
 struct Entry {
@@ -33,7 +36,8 @@ struct Entry {
 impl<DB: DatabaseRef> Overlay<DB> {
     pub(crate) fn new(db: DB, header: &Header) -> Self {
         let parent = header.number.checked_sub(1).map(|number| (number, header.parent_hash));
-        Self { db, accounts: AddressMap::default(), codes: B256Map::default(), parent }
+        let (accounts, codes) = (AddressMap::default(), B256Map::default());
+        Self { db, accounts, codes, parent, number: header.number }
     }
 
     /// All that differs from the database, sorted: neither accounts that were only touched nor slots
@@ -169,6 +173,7 @@ impl<DB: DatabaseRef> DatabaseRef for Overlay<DB> {
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, DB::Error> {
         match self.parent {
+            _ if number >= self.number => Ok(B256::ZERO),
             Some((parent, hash)) if parent == number => Ok(hash),
             _ => self.db.block_hash_ref(number),
         }

@@ -237,3 +237,21 @@ fn the_overridden_height_chooses_the_fork() {
     assert_eq!(at(1_000), CallStatus::Success);
     assert_eq!(at(999), CallStatus::Halted("invalid opcode".to_owned()));
 }
+
+/// Given a call whose block has a number far above the head, then blocks that do not exist have no hash, and the call runs all the
+/// same: geth says 0.
+#[test]
+fn blocks_that_do_not_exist_have_no_hash() {
+    // Returns BLOCKHASH of what it is asked for.
+    let chain = chain(&hex!("5f 35 40 5f 52 6020 5f f3"));
+    let head = chain.head.number;
+    let block = BlockOverrides { number: Some(head + 10), ..BlockOverrides::default() };
+    let overrides = Overrides { block, ..Overrides::default() };
+    let ask = |number: u64| {
+        let data = Bytes::from(U256::from(number).to_be_bytes::<32>());
+        words(&chain, &CallRequest { data, ..to(CONTRACT) }, &overrides)
+    };
+    for above in [head, head + 1, head + 9, head + 10, head + 11] {
+        assert_eq!(ask(above), numbers([0]), "block {above}");
+    }
+}
