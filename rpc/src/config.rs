@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use quorate_storage::LogBounds;
+
+/// The most memory that the logs of one answer take; their JSON is about twice that, and fits the largest answer.
+const MAX_LOG_BYTES: usize = 16 << 20;
+
 /// What one node's server allows.
 #[derive(Clone, Copy, Debug)]
 pub struct RpcLimits {
@@ -17,7 +22,8 @@ pub struct RpcLimits {
     pub max_log_results: u32,
     /// Blocks that one query for logs spans.
     pub max_log_blocks: u64,
-    /// How long a proof may take, and how long anything waits for its turn. Calls and traces are bounded by the executor.
+    /// How long a proof, a search for logs and a history of fees may take, and how long anything waits for its turn.
+    /// Calls and traces are bounded by the executor.
     pub call_timeout: Duration,
 }
 
@@ -32,5 +38,13 @@ impl Default for RpcLimits {
             max_log_blocks: 10_000,
             call_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl RpcLimits {
+    /// What one search for logs may cost.
+    pub(crate) fn log_bounds(&self) -> LogBounds {
+        let results = usize::try_from(self.max_log_results).unwrap_or(usize::MAX);
+        LogBounds { results, bytes: MAX_LOG_BYTES, time: self.call_timeout }
     }
 }

@@ -11,17 +11,27 @@ use serde_json::Value;
 use crate::error::RpcError;
 
 /// A transaction as clients read it.
-pub(crate) type TransactionView = view::Transaction<Envelope>;
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TransactionView {
+    #[serde(flatten)]
+    transaction: view::Transaction<Envelope>,
+    /// While it waits: no block gives it a time, and the field is there all the same, as in geth. The library leaves it out.
+    #[serde(rename = "blockTimestamp", skip_serializing_if = "Option::is_none")]
+    timeless: Option<()>,
+}
 
-/// A block as clients read it.
+/// A block, or its header alone, as clients read it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum BlockView {
+pub(crate) enum View<T> {
     /// It is decided.
-    Decided(Box<view::Block<TransactionView>>),
+    Decided(Box<T>),
     /// It is not proposed yet: neither hash nor nonce nor proposer are known.
     Pending(Value),
 }
+
+pub(crate) type BlockView = View<view::Block<TransactionView>>;
+pub(crate) type HeaderView = View<view::Header>;
 
 fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
     let raw = block.block.transactions()[index].clone();
@@ -39,28 +49,30 @@ pub(crate) fn transaction(
     let header = block.block.header();
     let envelope = envelope(block, index, chain_id)?;
     let price = envelope.effective_gas_price(header.base_fee_per_gas);
-    Ok(TransactionView {
+    let transaction = view::Transaction {
         inner: Recovered::new_unchecked(envelope, block.senders[index]),
         block_hash: Some(block.hash),
         block_number: Some(header.number),
         transaction_index: Some(index as u64),
         effective_gas_price: Some(price),
         block_timestamp: Some(header.timestamp),
-    })
+    };
+    Ok(TransactionView { transaction, timeless: None })
 }
 
 /// A transaction that waits in the pool; its price is the most that it offers, as geth has it.
 pub(crate) fn pending(transaction: &Transaction) -> TransactionView {
     let envelope = transaction.envelope().clone();
     let price = envelope.effective_gas_price(None);
-    TransactionView {
+    let transaction = view::Transaction {
         inner: Recovered::new_unchecked(envelope, transaction.sender()),
         block_hash: None,
         block_number: None,
         transaction_index: None,
         effective_gas_price: Some(price),
         block_timestamp: None,
-    }
+    };
+    TransactionView { transaction, timeless: Some(()) }
 }
 
 /// A header with its hash.
@@ -82,7 +94,7 @@ pub(crate) fn block(block: &StoredBlock, full: bool, chain_id: u64) -> Result<Bl
     header.size = Some(U256::from(size));
     let block =
         view::Block { header, uncles: Vec::new(), transactions, withdrawals: Some(Vec::new().into()) };
-    Ok(BlockView::Decided(Box::new(block)))
+    Ok(View::Decided(Box::new(block)))
 }
 
 /// The block after the head, empty: who proposes it chooses what it holds.
@@ -95,11 +107,20 @@ pub(crate) fn pending_block(header: &Header) -> Result<BlockView, RpcError> {
         transactions: view::BlockTransactions::Full(Vec::new()),
         withdrawals: Some(Vec::new().into()),
     };
-    let mut block = serde_json::to_value(block).map_err(|error| RpcError::Internal(error.to_string()))?;
+    Ok(View::Pending(unproposed(block)?))
+}
+
+/// The header of the block after the head.
+pub(crate) fn pending_header(header: &Header) -> Result<HeaderView, RpcError> {
+    Ok(View::Pending(unproposed(self::header(header, B256::ZERO))?))
+}
+
+fn unproposed(view: impl Serialize) -> Result<Value, RpcError> {
+    let mut view = serde_json::to_value(view).map_err(|error| RpcError::Internal(error.to_string()))?;
     for unknown in ["hash", "nonce", "miner"] {
-        block[unknown] = Value::Null;
+        view[unknown] = Value::Null;
     }
-    Ok(BlockView::Pending(block))
+    Ok(view)
 }
 
 /// All transactions of a block, decoded.

@@ -68,9 +68,10 @@ impl From<StorageError> for RpcError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::UnknownHeight { height, head } => Self::AboveHead { height, head },
-            StorageError::TooManyLogs { .. } | StorageError::TimeLimit { .. } => {
-                Self::Limit(error.to_string())
-            }
+            StorageError::TooManyLogs { .. }
+            | StorageError::TooLargeLogs { .. }
+            | StorageError::TooManySlots { .. }
+            | StorageError::TimeLimit { .. } => Self::Limit(error.to_string()),
             StorageError::OutsideProofWindow { .. } => Self::Refused(error.to_string()),
             other => Self::Internal(other.to_string()),
         }

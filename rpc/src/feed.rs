@@ -3,28 +3,36 @@
 
 use std::sync::Arc;
 
-use quorate_storage::{FoundLog, LogFilter, StorageError, Store};
+use quorate_storage::{FoundLog, LogFilter, LogPage, Store};
 use quorate_types::{B256, Header, Height};
 use tokio::sync::watch;
 
-use crate::{Backend, RpcLimits, error::RpcError};
+use crate::{
+    Backend, RpcLimits,
+    error::RpcError,
+    turns::{Turns, Weight},
+};
+
+/// Blocks that are read like one.
+const SHORT_READ: u64 = 16;
 
 /// A place in the chain from which a reader goes on.
 pub(crate) struct Feed {
     store: Arc<Store>,
     head: watch::Receiver<Height>,
     next: Height,
+    turns: Turns,
 }
 
 impl Feed {
     /// From the block after the head on.
-    pub(crate) fn live(backend: &Backend) -> Self {
-        Self::from(backend, backend.store.head().height.next())
+    pub(crate) fn live(backend: &Backend, turns: &Turns) -> Self {
+        Self::from(backend, turns, backend.store.head().height.next())
     }
 
     /// From `next` on, whether it is decided or not.
-    pub(crate) fn from(backend: &Backend, next: Height) -> Self {
-        Self { store: backend.store.clone(), head: backend.head.clone(), next }
+    pub(crate) fn from(backend: &Backend, turns: &Turns, next: Height) -> Self {
+        Self { store: backend.store.clone(), head: backend.head.clone(), next, turns: turns.clone() }
     }
 
     /// The next block's header and hash, as soon as it is decided.
@@ -34,7 +42,8 @@ impl Feed {
     pub(crate) async fn header(&mut self) -> Result<(Header, B256), RpcError> {
         let height = self.next;
         self.reached().await?;
-        let found = self.read(move |store| Ok(store.header(height)?.zip(store.hash_of(height)?))).await?;
+        let read = move |store: &Store| Ok(store.header(height)?.zip(store.hash_of(height)?));
+        let found = self.read(Weight::Read, read).await?;
         self.next = height.next();
         found.ok_or(RpcError::UnknownBlock)
     }
@@ -50,7 +59,10 @@ impl Feed {
     ) -> Result<Vec<FoundLog>, RpcError> {
         let head = self.reached().await?;
         let (next, filter) = (self.next, filter.clone());
-        let (found, next) = self.read(move |store| logs_from(store, &filter, next, head, limits)).await?;
+        // Whoever follows the head reads a block or two; whoever comes late, thousands.
+        let weight = if head.0 - next.0 < SHORT_READ { Weight::Read } else { Weight::Call };
+        let read = move |store: &Store| logs_from(store, &filter, next, head, limits);
+        let (found, next) = self.read(weight, read).await?;
         self.next = next;
         Ok(found)
     }
@@ -64,19 +76,19 @@ impl Feed {
 
     async fn read<T: Send + 'static>(
         &self,
+        weight: Weight,
         read: impl FnOnce(&Store) -> Result<T, RpcError> + Send + 'static,
     ) -> Result<T, RpcError> {
         let store = self.store.clone();
-        let done = tokio::task::spawn_blocking(move || read(&store)).await;
-        done.map_err(|error| RpcError::Internal(error.to_string()))?
+        self.turns.run_patiently(weight, move || read(&store)).await
     }
 }
 
-/// The logs from `next` to `last` that pass `filter`, as many blocks of them as one answer may span and hold; and from where to go on. The
-/// logs of one block are never parted, however many they are: its gas bounds them.
+/// The logs from `next` to `last` that pass `filter`, as many blocks of them as one answer may span and hold; and from where to
+/// go on. The logs of one block are never parted.
 ///
 /// # Errors
-/// When the disk fails.
+/// When the disk fails, or is so slow that not even one block is read in time.
 pub(crate) fn logs_from(
     store: &Store,
     filter: &LogFilter,
@@ -84,15 +96,8 @@ pub(crate) fn logs_from(
     last: Height,
     limits: RpcLimits,
 ) -> Result<(Vec<FoundLog>, Height), RpcError> {
-    let mut to = last.min(Height(next.0.saturating_add(limits.max_log_blocks.saturating_sub(1))));
-    loop {
-        let most = if to == next { usize::MAX } else { limits.max_log_results as usize };
-        let part = LogFilter { from: next, to, ..filter.clone() };
-        match store.logs(&part, most) {
-            Err(StorageError::TooManyLogs { reached, .. }) => {
-                to = reached.previous().unwrap_or(next).max(next);
-            }
-            found => return Ok((found?, to.next())),
-        }
-    }
+    let to = last.min(Height(next.0.saturating_add(limits.max_log_blocks.saturating_sub(1))));
+    let part = LogFilter { from: next, to, ..filter.clone() };
+    let LogPage { logs, next } = store.log_page(&part, limits.log_bounds())?;
+    Ok((logs, next))
 }

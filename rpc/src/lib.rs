@@ -7,10 +7,12 @@
 //! ingress, and shows what [`Backend`]'s watches say.
 //!
 //! ```text
-//! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> Wording -> eth, debug, txpool, ... -> Backend
+//! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> InFlight -> Wording -> eth, debug, txpool, ... -> Backend
 //!                                      +- anything else     -> axum: /health
 //! ```
 //! `wording` puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
+//!
+//! What takes long takes turns (`turns`), and what a connection has under way is bounded (`in_flight`).
 //!
 //! Filters and subscriptions are places in the chain (`feed`): each poll, and each new head, reads on from there. Nothing
 //! is kept for who does not come for it.
@@ -22,16 +24,19 @@ mod backend;
 mod config;
 mod consensus;
 mod convert;
+mod criteria;
 mod debug;
 mod error;
 mod eth;
 mod feed;
 mod ids;
+mod in_flight;
 mod modules;
 mod quorate;
 mod resolve;
 mod server;
 mod subscribe;
+mod turns;
 mod txpool;
 mod web3;
 mod wording;

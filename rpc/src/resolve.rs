@@ -24,8 +24,12 @@ impl Backend {
 
     /// What the header of the next block would be now, as far as that is known before it is proposed.
     pub(crate) fn pending_header(&self) -> Header {
+        self.header_after(&self.store.head().header)
+    }
+
+    fn header_after(&self, head: &Header) -> Header {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        self.executor.unsealed(&self.store.head().header, now, Address::ZERO)
+        self.executor.unsealed(head, now, Address::ZERO)
     }
 
     /// A transaction that waits in the pool, as clients read it.
@@ -72,8 +76,12 @@ impl Backend {
         Ok(self.store.view_at(self.resolve(block)?)?)
     }
 
-    /// A state with the header of the block that calls on it run in.
+    /// A state with the header of the block that calls on it run in: its own, and for `pending` the next one's.
     pub(crate) fn state_and_header(&self, block: Option<BlockId>) -> Result<(StateView, Header), RpcError> {
+        if block.is_some_and(|block| block.is_pending()) {
+            let head = self.store.head();
+            return Ok((self.store.view_at(head.height)?, self.header_after(&head.header)));
+        }
         let height = self.resolve(block)?;
         let header = self.store.header(height)?.ok_or(RpcError::UnknownBlock)?;
         Ok((self.store.view_at(height)?, header))

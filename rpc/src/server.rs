@@ -29,6 +29,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::{
     Service, ServiceExt,
@@ -38,12 +39,15 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     Backend, RpcLimits,
+    criteria::Criteria,
     debug::{DebugApiServer, trace::TraceApiServer},
     eth::{self, Eth},
     ids::HexIds,
+    in_flight::InFlightLayer,
     modules,
     quorate::{Quorate, QuorateApiServer as _},
     subscribe,
+    turns::Turns,
     txpool::{Txpool, TxpoolApiServer as _},
     web3::{NetApiServer, Web3, Web3ApiServer},
     wording::WordingLayer,
@@ -62,7 +66,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// An answer may be this large: a block of transactions with all their fields.
 const MAX_RESPONSE_BYTES: u32 = 64 << 20;
-
+/// After so long the rest of a batch is refused, as geth does (its write timeout): one client's calls one after the other must
+/// not keep others from theirs without end.
+const MAX_BATCH_TIME: Duration = Duration::from_secs(30);
+/// A client that takes nothing of an answer for so long is cut off: the answer is in memory until then.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Requests of one HTTP/2 connection at a time; further ones wait in the client.
+const MAX_HTTP2_STREAMS: u32 = 64;
 /// Answers and notifications that wait for one WebSocket client to read; who makes one more waits with it.
 const MAX_WAITING_MESSAGES: u32 = 64;
 
@@ -86,7 +96,7 @@ pub struct RpcServer {
 #[derive(Clone)]
 struct App {
     web: Router,
-    rpc: TowerServiceBuilder<Stack<WordingLayer, Identity>, Identity>,
+    rpc: TowerServiceBuilder<Stack<WordingLayer, Stack<InFlightLayer, Identity>>, Identity>,
     methods: Methods,
     stop: StopHandle,
     /// Each request and each WebSocket session needs an id of its own: subscriptions hang on it.
@@ -118,13 +128,13 @@ impl RpcServer {
             .enable_ws_ping(PingConfig::new())
             .set_id_provider(HexIds)
             .build();
-        let wording = WordingLayer { max_response_bytes: MAX_RESPONSE_BYTES };
+        let wording = WordingLayer { max_response_bytes: MAX_RESPONSE_BYTES, max_batch_time: MAX_BATCH_TIME };
         let (stop, sessions) = stop_channel();
         let app = App {
             web,
             rpc: Server::builder()
                 .set_config(config)
-                .set_rpc_middleware(RpcServiceBuilder::new().layer(wording))
+                .set_rpc_middleware(RpcServiceBuilder::new().layer(InFlightLayer::new()).layer(wording))
                 .to_service_builder(),
             methods: methods(backend, limits)?,
             stop,
@@ -138,7 +148,11 @@ impl RpcServer {
     pub async fn serve(self, listener: TcpListener, cancel: CancellationToken) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        builder.http2().timer(TokioTimer::new()).keep_alive_interval(KEEP_ALIVE_INTERVAL);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .max_concurrent_streams(MAX_HTTP2_STREAMS);
         let builder = Arc::new(builder);
         let graceful = GracefulShutdown::new();
         loop {
@@ -167,9 +181,11 @@ impl RpcServer {
                 {
                     return;
                 }
+                let mut stream = TimeoutStream::new(stream);
+                stream.set_write_timeout(Some(WRITE_TIMEOUT));
                 let service = hyper::service::service_fn(move |request| app.clone().dispatch(request));
-                let connection =
-                    builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+                let io = TokioIo::new(Box::pin(stream));
+                let connection = builder.serve_connection_with_upgrades(io, service).into_owned();
                 // How a client ends its connection is its own affair.
                 let _ = watcher.watch(connection).await;
                 drop(place);
@@ -202,8 +218,10 @@ impl App {
 
 fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(());
-    module.merge(subscribe::module(backend.clone(), limits)?)?;
-    let eth = Eth::new(backend.clone(), limits);
+    let turns = Turns::new(limits.call_timeout);
+    let criteria = Criteria::default();
+    module.merge(subscribe::module(backend.clone(), limits, turns.clone(), criteria.clone())?)?;
+    let eth = Eth::new(backend.clone(), limits, turns, criteria);
     module.merge(eth::module(&eth)?)?;
     module.merge(TraceApiServer::into_rpc(eth.clone()))?;
     module.merge(DebugApiServer::into_rpc(eth.clone()))?;

@@ -14,10 +14,7 @@ use jsonrpsee::{
 use serde_json::Value;
 use tower::Layer;
 
-/// After so long the rest of a batch is refused, as geth does (its write timeout): one client's calls one after the other must
-/// not keep others from theirs without end.
-const MAX_BATCH_TIME: Duration = Duration::from_secs(30);
-/// geth's code for that.
+/// geth's code for what a batch has no time left for.
 const TIMED_OUT: i32 = -32002;
 
 /// Puts a [`Wording`] around a service.
@@ -25,6 +22,8 @@ const TIMED_OUT: i32 = -32002;
 pub(crate) struct WordingLayer {
     /// The most bytes of all answers to one batch.
     pub(crate) max_response_bytes: u32,
+    /// After so long the rest of a batch is refused.
+    pub(crate) max_batch_time: Duration,
 }
 
 impl<S> Layer<S> for WordingLayer {
@@ -32,7 +31,7 @@ impl<S> Layer<S> for WordingLayer {
 
     fn layer(&self, inner: S) -> Wording<S> {
         let max_response_bytes = usize::try_from(self.max_response_bytes).unwrap_or(usize::MAX);
-        Wording { inner, max_response_bytes }
+        Wording { inner, max_response_bytes, max_batch_time: self.max_batch_time }
     }
 }
 
@@ -41,6 +40,7 @@ impl<S> Layer<S> for WordingLayer {
 pub(crate) struct Wording<S> {
     inner: S,
     max_response_bytes: usize,
+    max_batch_time: Duration,
 }
 
 /// What stands in a refusal by the framework is put as geth puts it; everything else is passed on untouched.
@@ -105,7 +105,7 @@ where
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let (this, mut answers) =
             (self.clone(), BatchResponseBuilder::new_with_limit(self.max_response_bytes));
-        let deadline = Instant::now() + MAX_BATCH_TIME;
+        let deadline = Instant::now() + self.max_batch_time;
         async move {
             let mut notified = false;
             for entry in batch {
@@ -141,5 +141,61 @@ where
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
         self.inner.notification(notification)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonrpsee::{
+        ResponsePayload as Payload,
+        types::{Id, Request},
+    };
+
+    use super::*;
+
+    /// Takes its time for each call.
+    #[derive(Clone)]
+    struct Slow(Duration);
+
+    impl RpcServiceT for Slow {
+        type MethodResponse = MethodResponse;
+        type NotificationResponse = MethodResponse;
+        type BatchResponse = MethodResponse;
+
+        fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+            let time = self.0;
+            async move {
+                tokio::time::sleep(time).await;
+                MethodResponse::response(request.id, Payload::success("done"), usize::MAX)
+            }
+        }
+
+        fn batch<'a>(&self, _: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+            std::future::ready(MethodResponse::notification())
+        }
+
+        fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+            std::future::ready(MethodResponse::notification())
+        }
+    }
+
+    /// Given a batch that takes longer than one may, then what was done is answered and the rest is refused, each by its id.
+    #[tokio::test]
+    async fn the_rest_of_a_long_batch_is_refused() {
+        let max_batch_time = Duration::from_millis(30);
+        let layer = WordingLayer { max_response_bytes: 1 << 20, max_batch_time };
+        let service = layer.layer(Slow(2 * max_batch_time));
+        let mut batch = Batch::new();
+        for id in 1..=3 {
+            batch.push(Request::owned("eth_chainId".to_owned(), None, Id::Number(id)));
+        }
+        let answers: Value =
+            serde_json::from_str(service.batch(batch).await.as_json().get()).expect("a batch of answers");
+        assert_eq!((&answers[0]["id"], &answers[0]["result"]), (&Value::from(1), &Value::from("done")));
+        for (place, id) in [(1, 2), (2, 3)] {
+            let error = &answers[place]["error"];
+            assert_eq!((&answers[place]["id"], &error["code"]), (&Value::from(id), &Value::from(TIMED_OUT)));
+            assert_eq!(error["message"], "request timed out");
+        }
     }
 }

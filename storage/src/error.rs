@@ -166,6 +166,29 @@ pub enum StorageError {
         /// The last block asked for.
         to: Height,
     },
+    /// The logs that match are larger than what was asked for at most.
+    #[error(
+        "the logs that match take more than {max_bytes} bytes up to block {reached} of blocks {from} to {to}; \
+         ask for fewer blocks or a narrower filter"
+    )]
+    TooLargeLogs {
+        /// The most that were wanted.
+        max_bytes: usize,
+        /// The block at which the search stopped.
+        reached: Height,
+        /// The first block asked for.
+        from: Height,
+        /// The last block asked for.
+        to: Height,
+    },
+    /// An account has so many slots that proving one would take too much memory.
+    #[error("account {address} has, or had since, more than {most} slots: too many to prove one")]
+    TooManySlots {
+        /// The account.
+        address: Address,
+        /// The most that are read.
+        most: usize,
+    },
     /// The state is too old to be proven; it can still be read.
     #[error(
         "the state at height {height} cannot be proven: proofs reach {PROOF_WINDOW} blocks below the head, \
@@ -218,6 +241,8 @@ impl StorageError {
             | Self::DoesNotFit { .. }
             | Self::TooManyAccounts { .. }
             | Self::TooManyLogs { .. }
+            | Self::TooLargeLogs { .. }
+            | Self::TooManySlots { .. }
             | Self::OutsideProofWindow { .. }
             | Self::TimeLimit { .. }
             | Self::UnknownHeight { .. }

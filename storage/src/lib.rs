@@ -51,8 +51,8 @@ mod undo;
 
 pub use error::StorageError;
 pub use ledger::Head;
-pub use logs::{FoundLog, LogFilter};
-pub use prove::{AccountProof, SlotProof};
+pub use logs::{FoundLog, LogBounds, LogFilter, LogPage};
+pub use prove::{AccountProof, MAX_PROVEN_SLOTS, SlotProof};
 pub use reads::StoredBlock;
 pub use state_view::StateView;
 pub use store::{SCHEMA_VERSION, Store, StoreOptions};

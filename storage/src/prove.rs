@@ -14,6 +14,9 @@ use crate::{
     undo::undo_of,
 };
 
+/// The most slots of an account of which one can be proven: all are in memory then, about 100 bytes each.
+pub const MAX_PROVEN_SLOTS: usize = 1_000_000;
+
 /// An account at one height, or that there is none, with what proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountProof {
@@ -48,13 +51,13 @@ impl Store {
     ///
     /// It holds up no commit, and none shows in it. It takes about a millisecond, and more with the
     /// accounts that were changed since `height` and, when slots are asked for, with all slots that the
-    /// account has or ever had; these are all read into memory. The caller bounds their number by
-    /// `limit`, and that of `slots` itself.
+    /// account has or ever had; these are all read into memory, at most [`MAX_PROVEN_SLOTS`]. The caller
+    /// bounds the time by `limit`, and the number of `slots` itself.
     ///
     /// # Errors
     /// [`StorageError::UnknownHeight`] above the head, [`StorageError::OutsideProofWindow`] too far below
-    /// it, [`StorageError::TimeLimit`] when it took longer than `limit`; or when the database fails or is
-    /// damaged.
+    /// it, [`StorageError::TimeLimit`] when it took longer than `limit`, [`StorageError::TooManySlots`]; or
+    /// when the database fails or is damaged.
     pub fn prove(
         &self,
         height: Height,
@@ -124,7 +127,7 @@ fn slot_proofs(
     if wanted.is_empty() || storage_root == EMPTY_ROOT_HASH {
         return Ok(wanted.iter().map(absent).collect());
     }
-    let slots = state.of(address, deadline)?;
+    let slots = state.of(address, MAX_PROVEN_SLOTS, deadline)?;
     let (root, proofs) = prove_slots(&slots, wanted, deadline)?;
     if root != storage_root {
         return Err(damaged(Column::Slots, address.as_slice(), "they do not add up to the storage root"));

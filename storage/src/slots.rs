@@ -52,20 +52,22 @@ impl SlotsAt<'_> {
     /// so a snapshot that shows its values also has those before it.
     ///
     /// The time is that of the account's slots, and of those that it ever had if the height is not the
-    /// head's.
+    /// head's; the memory that of as many, of which there may be `most`.
     pub(crate) fn of(
         &self,
         address: Address,
+        most: usize,
         deadline: Deadline,
     ) -> Result<BTreeMap<U256, U256>, StorageError> {
         let mut slots = BTreeMap::new();
         for row in self.rows.range(Column::Slots, address.as_slice(), end_of(address)) {
             let (key, value) = row?;
             deadline.check()?;
+            check_count(address, slots.len(), most)?;
             slots.insert(U256::from_be_slice(&key[20..]), decode(Column::Slots, &key, &value)?);
         }
         if self.overtaken {
-            self.undo_history(address, &mut slots, deadline)?;
+            self.undo_history(address, &mut slots, most, deadline)?;
         }
         let changed = self.pending.iter().filter_map(|block| block.changes.accounts.get(&address));
         for (slot, value) in changed.flat_map(|change| &change.storage) {
@@ -81,6 +83,7 @@ impl SlotsAt<'_> {
         &self,
         address: Address,
         slots: &mut BTreeMap<U256, U256>,
+        most: usize,
         deadline: Deadline,
     ) -> Result<(), StorageError> {
         let above = |slot| [&slot_key(address, slot)[..], &height_key(self.height.next())].concat();
@@ -94,6 +97,7 @@ impl SlotsAt<'_> {
                 from = above(slot);
                 continue;
             }
+            check_count(address, slots.len(), most)?;
             slots.insert(slot, decode(Column::SlotHistory, key, before)?);
             let Some(next) = slot.checked_add(U256::from(1)) else { break };
             from = above(next);
@@ -102,8 +106,12 @@ impl SlotsAt<'_> {
     }
 }
 
+fn check_count(address: Address, count: usize, most: usize) -> Result<(), StorageError> {
+    if count < most { Ok(()) } else { Err(StorageError::TooManySlots { address, most }) }
+}
+
 /// Behind every key that begins with the address.
-fn end_of(address: Address) -> Vec<u8> {
+pub(crate) fn end_of(address: Address) -> Vec<u8> {
     [address.as_slice(), &[0xff; 41]].concat()
 }
 

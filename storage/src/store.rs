@@ -125,7 +125,7 @@ impl Store {
     ) -> Result<(B256, TrieUpdate), StorageError> {
         let published = self.ledger.published();
         let slots = self.ledger.slots_at(&published, published.head.height);
-        let head_slots = |address| slots.of(address, Deadline::NONE);
+        let head_slots = |address| slots.of(address, usize::MAX, Deadline::NONE);
         let update = TrieUpdate::new(&published.trie, base, changes, &head_slots)?;
         Ok((update.root(), update))
     }

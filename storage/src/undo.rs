@@ -68,7 +68,7 @@ pub(crate) fn undo_from_rows(
     for (address, change) in &changes.accounts {
         let account = match change.before {
             Some(account) => {
-                Some(trie_account(account, storage_root_of(slots.of(*address, Deadline::NONE)?)))
+                Some(trie_account(account, storage_root_of(slots.of(*address, usize::MAX, Deadline::NONE)?)))
             }
             None => None,
         };

@@ -82,7 +82,7 @@ impl Eth {
         block: BlockId,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<Vec<TraceResult>> {
-        self.heavy(move |eth| {
+        self.large(move |eth| {
             let found = eth.find_block(block)?.ok_or_else(|| missing(block))?;
             let recorded = eth.recorded(found)?;
             let options = options.unwrap_or_default();
@@ -108,7 +108,7 @@ impl TraceApiServer for Eth {
         hash: B256,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<GethTrace> {
-        self.heavy(move |eth| {
+        self.large(move |eth| {
             let (block, index) = eth.located(hash)?.ok_or(TraceError::UnknownTransaction)?;
             let recorded = eth.recorded(block)?;
             let (executor, options) = (&eth.backend.executor, options.unwrap_or_default());
@@ -149,7 +149,7 @@ impl TraceApiServer for Eth {
         }
         let overrides = overrides(options.state_overrides, options.block_overrides)?;
         let request = self.call_request(request)?;
-        self.heavy(move |eth| {
+        self.large(move |eth| {
             let (state, header) = eth.backend.state_and_header(block)?;
             let executor = &eth.backend.executor;
             Ok(executor.trace_call(&header, state, &request, &overrides, &options.tracing_options)?)

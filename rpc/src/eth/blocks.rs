@@ -3,38 +3,45 @@
 use std::sync::Arc;
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use alloy_rpc_types_eth::{Header, TransactionReceipt};
-use jsonrpsee::{core::RpcResult, proc_macros::rpc};
+use alloy_rpc_types_eth::TransactionReceipt;
+use jsonrpsee::{
+    core::{RpcResult, async_trait},
+    proc_macros::rpc,
+};
 use quorate_storage::StoredBlock;
 use quorate_types::{B256, U64};
 use serde_json::Value;
 
 use super::Eth;
 use crate::{
-    convert::{self, BlockView},
+    convert::{self, BlockView, HeaderView, View},
     error::RpcError,
 };
 
 #[rpc(server, namespace = "eth")]
 pub(crate) trait BlocksApi {
-    #[method(name = "getBlockByNumber", blocking)]
-    fn block_by_number(&self, number: BlockNumberOrTag, full: Option<bool>) -> RpcResult<Option<BlockView>>;
-    #[method(name = "getBlockByHash", blocking)]
-    fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>>;
+    #[method(name = "getBlockByNumber")]
+    async fn block_by_number(
+        &self,
+        number: BlockNumberOrTag,
+        full: Option<bool>,
+    ) -> RpcResult<Option<BlockView>>;
+    #[method(name = "getBlockByHash")]
+    async fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>>;
     #[method(name = "getHeaderByNumber")]
-    fn header_by_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<Header>>;
+    fn header_by_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<HeaderView>>;
     #[method(name = "getHeaderByHash")]
-    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<Header>>;
-    #[method(name = "getBlockReceipts", blocking)]
-    fn block_receipts(&self, block: BlockId) -> RpcResult<Option<Vec<TransactionReceipt>>>;
-    #[method(name = "getBlockTransactionCountByNumber", blocking)]
-    fn transactions_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
-    #[method(name = "getBlockTransactionCountByHash", blocking)]
-    fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
-    #[method(name = "getUncleCountByBlockNumber", blocking)]
-    fn uncles_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
-    #[method(name = "getUncleCountByBlockHash", blocking)]
-    fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
+    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<HeaderView>>;
+    #[method(name = "getBlockReceipts")]
+    async fn block_receipts(&self, block: BlockId) -> RpcResult<Option<Vec<TransactionReceipt>>>;
+    #[method(name = "getBlockTransactionCountByNumber")]
+    async fn transactions_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
+    #[method(name = "getBlockTransactionCountByHash")]
+    async fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
+    #[method(name = "getUncleCountByBlockNumber")]
+    async fn uncles_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
+    #[method(name = "getUncleCountByBlockHash")]
+    async fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
     #[method(name = "getUncleByBlockNumberAndIndex")]
     fn uncle_by_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Option<Value>>;
     #[method(name = "getUncleByBlockHashAndIndex")]
@@ -54,65 +61,84 @@ impl Eth {
         }
     }
 
-    fn view(&self, block: &StoredBlock, full: Option<bool>) -> RpcResult<BlockView> {
-        Ok(convert::block(block, full.unwrap_or(false), self.backend.chain.chain_id)?)
+    async fn view(&self, block: BlockId, full: Option<bool>) -> RpcResult<Option<BlockView>> {
+        self.read(move |eth| {
+            let Some(block) = eth.find_block(block)? else { return Ok(None) };
+            convert::block(&block, full.unwrap_or(false), eth.backend.chain.chain_id).map(Some)
+        })
+        .await
     }
 
-    fn count_in(&self, block: BlockId, count: impl Fn(&StoredBlock) -> usize) -> RpcResult<Option<U64>> {
+    async fn count_in(
+        &self,
+        block: BlockId,
+        count: impl Fn(&StoredBlock) -> usize + Send + 'static,
+    ) -> RpcResult<Option<U64>> {
         if block.is_pending() {
             return Ok(Some(U64::ZERO));
         }
-        let found = self.find_block(block)?;
-        Ok(found.map(|block| U64::from(count(&block))))
+        self.read(move |eth| Ok(eth.find_block(block)?.map(|block| U64::from(count(&block))))).await
     }
 }
 
+#[async_trait]
 impl BlocksApiServer for Eth {
-    fn block_by_number(&self, number: BlockNumberOrTag, full: Option<bool>) -> RpcResult<Option<BlockView>> {
+    async fn block_by_number(
+        &self,
+        number: BlockNumberOrTag,
+        full: Option<bool>,
+    ) -> RpcResult<Option<BlockView>> {
         if number.is_pending() {
             return Ok(Some(convert::pending_block(&self.backend.pending_header())?));
         }
-        self.find_block(number.into())?.map(|block| self.view(&block, full)).transpose()
+        self.view(number.into(), full).await
     }
 
-    fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>> {
-        self.find_block(hash.into())?.map(|block| self.view(&block, full)).transpose()
+    async fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>> {
+        self.view(hash.into(), full).await
     }
 
-    fn header_by_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<Header>> {
+    fn header_by_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<HeaderView>> {
+        if number.is_pending() {
+            return Ok(Some(convert::pending_header(&self.backend.pending_header())?));
+        }
         let height = self.backend.height_of(number);
         let header = self.backend.store.header(height).map_err(RpcError::from)?;
         let hash = self.backend.store.hash_of(height).map_err(RpcError::from)?;
-        Ok(header.zip(hash).map(|(header, hash)| convert::header(&header, hash)))
+        let view = |(header, hash)| View::Decided(Box::new(convert::header(&header, hash)));
+        Ok(header.zip(hash).map(view))
     }
 
-    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<Header>> {
+    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<HeaderView>> {
         let Some(height) = self.backend.store.height_of(hash).map_err(RpcError::from)? else {
             return Ok(None);
         };
         self.header_by_number(BlockNumberOrTag::Number(height.0))
     }
 
-    fn block_receipts(&self, block: BlockId) -> RpcResult<Option<Vec<TransactionReceipt>>> {
-        let Some(block) = self.find_block(block)? else { return Ok(None) };
-        Ok(Some(convert::receipts(&block, self.backend.chain.chain_id)?))
+    async fn block_receipts(&self, block: BlockId) -> RpcResult<Option<Vec<TransactionReceipt>>> {
+        self.read(move |eth| {
+            let Some(block) = eth.find_block(block)? else { return Ok(None) };
+            convert::receipts(&block, eth.backend.chain.chain_id).map(Some)
+        })
+        .await
     }
 
-    fn transactions_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>> {
-        self.count_in(number.into(), |block| block.block.transactions().len())
+    async fn transactions_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>> {
+        self.count_in(number.into(), |block| block.block.transactions().len()).await
     }
 
-    fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
-        self.count_in(hash.into(), |block| block.block.transactions().len())
+    async fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
+        self.count_in(hash.into(), |block| block.block.transactions().len()).await
     }
 
     /// Nothing is mined twice here, so there are none.
-    fn uncles_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>> {
-        self.count_in(number.into(), |_| 0)
+    async fn uncles_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>> {
+        self.count_in(number.into(), |_| 0).await
     }
 
-    fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
-        self.count_in(hash.into(), |_| 0)
+    async fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
+        self.count_in(hash.into(), |_| 0).await
     }
 
     fn uncle_by_number(&self, _: BlockNumberOrTag, _: U64) -> RpcResult<Option<Value>> {

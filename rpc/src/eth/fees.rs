@@ -1,5 +1,7 @@
 //! What gas costs: the base fee, suggestions, and `eth_feeHistory`.
 
+use std::time::Instant;
+
 use alloy_consensus::Transaction as _;
 use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::FeeHistory;
@@ -7,7 +9,7 @@ use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
 };
-use quorate_storage::StoredBlock;
+use quorate_storage::{StorageError, StoredBlock};
 use quorate_types::{Height, U64, U256, UnrecoveredTransaction};
 
 use super::Eth;
@@ -42,11 +44,11 @@ pub(crate) trait FeesApi {
 #[async_trait]
 impl FeesApiServer for Eth {
     fn gas_price(&self) -> RpcResult<U256> {
-        Ok(U256::from(self.backend.next_base_fee()) + U256::from(self.backend.chain.suggested_tip_wei))
+        Ok(U256::from(self.backend.next_base_fee()) + U256::from(self.suggested_tip()))
     }
 
     fn max_priority_fee_per_gas(&self) -> RpcResult<U256> {
-        Ok(U256::from(self.backend.chain.suggested_tip_wei))
+        Ok(U256::from(self.suggested_tip()))
     }
 
     /// The next block's.
@@ -70,6 +72,11 @@ impl FeesApiServer for Eth {
 }
 
 impl Eth {
+    /// The genesis file's, and 1 where that says 0: wallets take a suggestion of nothing for none, and wait for ever.
+    fn suggested_tip(&self) -> u64 {
+        self.backend.chain.suggested_tip_wei.max(1)
+    }
+
     fn read_fee_history(
         &self,
         count: u64,
@@ -95,7 +102,11 @@ impl Eth {
             reward: percentiles.map(|_| Vec::new()),
             ..FeeHistory::default()
         };
+        let began = Instant::now();
         for height in oldest..=newest.0 {
+            if began.elapsed() > self.limits.call_timeout {
+                return Err(StorageError::TimeLimit { limit: self.limits.call_timeout }.into());
+            }
             let header = self.backend.store.header(Height(height))?.ok_or(RpcError::UnknownBlock)?;
             history.base_fee_per_gas.push(u128::from(header.base_fee_per_gas.unwrap_or(0)));
             history.gas_used_ratio.push(ratio(header.gas_used, header.gas_limit));

@@ -17,9 +17,10 @@ use quorate_types::{B256, Height};
 use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::TryRecvError};
 
-use super::{Eth, check_size, params::FilterParam, to_filter};
+use super::{Eth, params::FilterParam};
 use crate::{
     convert::{self, TransactionView},
+    criteria::{Room, to_filter},
     error::RpcError,
     feed::logs_from,
     ids::HexIds,
@@ -56,7 +57,7 @@ pub(crate) enum Changes {
     Transactions(Vec<TransactionView>),
 }
 
-/// One filter. Its polls wait for each other, so that each sees what is new once.
+/// One filter, and when it was last asked for.
 struct Installed {
     filter: Arc<PolledFilter>,
     polled: Instant,
@@ -64,9 +65,15 @@ struct Installed {
 
 struct PolledFilter {
     /// What a filter for logs looks for; others have none.
-    asked: Option<Filter>,
+    asked: Option<(FilterParam, Room)>,
     /// Held while a poll reads: who polls meanwhile is told to wait.
     place: Mutex<Place>,
+}
+
+impl PolledFilter {
+    fn criteria(&self) -> Result<&FilterParam, RpcError> {
+        self.asked.as_ref().map(|(asked, _)| asked).ok_or_else(unknown)
+    }
 }
 
 /// Up to where it was polled.
@@ -81,7 +88,7 @@ enum Place {
 pub(super) struct Filters(Mutex<HashMap<String, Installed>>);
 
 impl Filters {
-    fn install(&self, asked: Option<Filter>, place: Place) -> Result<String, RpcError> {
+    fn install(&self, asked: Option<(FilterParam, Room)>, place: Place) -> Result<String, RpcError> {
         let mut all = self.0.lock();
         let now = Instant::now();
         all.retain(|_, filter| now.duration_since(filter.polled) < IDLE);
@@ -116,12 +123,11 @@ fn unknown() -> RpcError {
 #[async_trait]
 impl FiltersApiServer for Eth {
     fn new_filter(&self, filter: FilterParam) -> RpcResult<String> {
-        let FilterParam(asked) = filter;
-        check_size(&asked)?;
         let after_head = self.backend.store.head().height.next();
-        let (from, to) = self.live_range(&asked)?;
+        let (from, to) = self.live_range(&filter.filter)?;
+        let room = self.criteria.room_for(&filter)?;
         let place = Place::Logs { next: from.max(after_head), last: to };
-        Ok(self.filters.install(Some(asked), place)?)
+        Ok(self.filters.install(Some((filter, room)), place)?)
     }
 
     fn new_block_filter(&self) -> RpcResult<String> {
@@ -142,7 +148,7 @@ impl FiltersApiServer for Eth {
     /// All logs that it asks for, also those before it was installed.
     async fn filter_logs(&self, id: String) -> RpcResult<Vec<Log>> {
         let filter = self.filters.find(&id)?;
-        self.heavy(move |eth| eth.find_logs(filter.asked.as_ref().ok_or_else(unknown)?)).await
+        self.heavy(move |eth| eth.find_logs(filter.criteria()?)).await
     }
 
     fn uninstall_filter(&self, id: String) -> RpcResult<bool> {
@@ -185,7 +191,7 @@ impl Eth {
                 if *next > last {
                     return Ok(Changes::Logs(Vec::new()));
                 }
-                let wanted = to_filter(filter.asked.as_ref().ok_or_else(unknown)?, *next, last);
+                let wanted = to_filter(filter.criteria()?, *next, last);
                 let (found, behind) = logs_from(&self.backend.store, &wanted, *next, last, self.limits)?;
                 *next = behind;
                 Ok(Changes::Logs(found.into_iter().map(convert::found_log).collect()))

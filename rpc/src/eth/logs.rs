@@ -1,19 +1,19 @@
 //! Queries for logs.
 
 use alloy_eips::BlockNumberOrTag;
-use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
+use alloy_rpc_types_eth::{FilterBlockOption, Log};
 use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
 };
-use quorate_storage::LogFilter;
 use quorate_types::Height;
 
 use super::{Eth, params::FilterParam};
-use crate::{convert, error::RpcError};
-
-/// geth's bound on the addresses, and on the topics in one place, of a filter.
-const MAX_FILTER_VALUES: usize = 1000;
+use crate::{
+    convert,
+    criteria::{check_size, to_filter},
+    error::RpcError,
+};
 
 #[rpc(server, namespace = "eth")]
 pub(crate) trait LogsApi {
@@ -24,15 +24,15 @@ pub(crate) trait LogsApi {
 #[async_trait]
 impl LogsApiServer for Eth {
     async fn logs(&self, filter: FilterParam) -> RpcResult<Vec<Log>> {
-        self.heavy(move |eth| eth.find_logs(&filter.0)).await
+        self.heavy(move |eth| eth.find_logs(&filter)).await
     }
 }
 
 impl Eth {
-    pub(super) fn find_logs(&self, filter: &Filter) -> Result<Vec<Log>, RpcError> {
-        check_size(filter)?;
+    pub(super) fn find_logs(&self, asked: &FilterParam) -> Result<Vec<Log>, RpcError> {
+        check_size(&asked.filter)?;
         let head = self.backend.store.head().height;
-        let (from, to) = match filter.block_option {
+        let (from, to) = match asked.filter.block_option {
             FilterBlockOption::AtBlockHash(hash) => {
                 let height = self
                     .backend
@@ -54,8 +54,7 @@ impl Eth {
                 self.limits.max_log_blocks
             )));
         }
-        let max = usize::try_from(self.limits.max_log_results).unwrap_or(usize::MAX);
-        let found = self.backend.store.logs(&to_filter(filter, from, to), max)?;
+        let found = self.backend.store.logs(&to_filter(asked, from, to), self.limits.log_bounds())?;
         Ok(found.into_iter().map(convert::found_log).collect())
     }
 
@@ -81,25 +80,4 @@ impl Eth {
         }
         Ok((self.backend.height_of(from), to_height))
     }
-}
-
-/// A filter costs work for each of its values and blocks, so it may not be large.
-///
-/// # Errors
-/// When it names more addresses, or more topics in one place, than [`MAX_FILTER_VALUES`].
-pub(crate) fn check_size(filter: &Filter) -> Result<(), RpcError> {
-    let largest = filter.topics.iter().map(|topic| topic.len()).chain([filter.address.len()]).max();
-    match largest {
-        Some(count) if count > MAX_FILTER_VALUES => {
-            let what = "exceed max addresses or topics per search position";
-            Err(RpcError::InvalidParams(format!("{what}: {count}, {MAX_FILTER_VALUES} are allowed")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A client's filter over a range of heights as storage takes it.
-pub(crate) fn to_filter(filter: &Filter, from: Height, to: Height) -> LogFilter {
-    let topics = filter.topics.clone().map(|topic| topic.into_iter().collect());
-    LogFilter { from, to, addresses: filter.address.iter().copied().collect(), topics }
 }

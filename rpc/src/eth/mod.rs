@@ -18,24 +18,24 @@ use jsonrpsee::{
     RpcModule,
     core::{RegisterMethodError, RpcResult},
 };
-use tokio::sync::Semaphore;
 
-pub(crate) use logs::{check_size, to_filter};
 pub(crate) use overrides::overrides;
 pub(crate) use params::FilterParam;
 
-use crate::{Backend, RpcLimits, error::RpcError};
-
-/// Calls, estimates and searches under way at a time; further ones wait. More would only share the cores, and take
-/// from consensus.
-const MAX_HEAVY: usize = 8;
+use crate::{
+    Backend, RpcLimits,
+    criteria::Criteria,
+    error::RpcError,
+    turns::{Turns, Weight},
+};
 
 /// The namespace over a backend.
 #[derive(Clone)]
 pub(crate) struct Eth {
     pub(crate) backend: Backend,
     limits: RpcLimits,
-    heavy: Arc<Semaphore>,
+    turns: Turns,
+    criteria: Criteria,
     filters: Arc<filters::Filters>,
 }
 
@@ -55,24 +55,40 @@ pub(crate) fn module(eth: &Eth) -> Result<RpcModule<()>, RegisterMethodError> {
 }
 
 impl Eth {
-    pub(crate) fn new(backend: Backend, limits: RpcLimits) -> Self {
-        Self { backend, limits, heavy: Arc::new(Semaphore::new(MAX_HEAVY)), filters: Arc::default() }
+    pub(crate) fn new(backend: Backend, limits: RpcLimits, turns: Turns, criteria: Criteria) -> Self {
+        Self { backend, limits, turns, criteria, filters: Arc::default() }
     }
 
-    /// Runs what takes long beside the async threads, few at a time. A panic in it is this call's error alone.
+    /// Runs what takes milliseconds of the disk's time.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> RpcResult<T> {
+        self.run(Weight::Read, work).await
+    }
+
+    /// Runs what takes long.
     pub(crate) async fn heavy<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
     ) -> RpcResult<T> {
-        let stopping = |error: &dyn std::fmt::Display| RpcError::Internal(error.to_string());
-        let free = tokio::time::timeout(self.limits.call_timeout, self.heavy.clone().acquire_owned());
-        let busy = |_| RpcError::Limit("the node is busy with other calls: try again".to_owned());
-        let place = free.await.map_err(busy)?.map_err(|error| stopping(&error))?;
+        self.run(Weight::Call, work).await
+    }
+
+    /// Runs what takes long and fills memory.
+    pub(crate) async fn large<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> RpcResult<T> {
+        self.run(Weight::Large, work).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        weight: Weight,
+        work: impl FnOnce(&Self) -> Result<T, RpcError> + Send + 'static,
+    ) -> RpcResult<T> {
         let eth = self.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            work(&eth)
-        });
-        Ok(done.await.map_err(|error| stopping(&error))??)
+        Ok(self.turns.run(weight, move || work(&eth)).await?)
     }
 }

@@ -7,14 +7,20 @@ use serde_json::{Map, Value};
 
 /// A filter for logs. Keys that it does not know are ignored, as geth does: clients send their own along.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FilterParam(pub(crate) Filter);
+pub(crate) struct FilterParam {
+    pub(crate) filter: Filter,
+    /// How many places for topics it names, those for any topic as well: the library's type forgets them.
+    pub(crate) places: usize,
+}
 
 impl<'de> Deserialize<'de> for FilterParam {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const KEYS: [&str; 5] = ["fromBlock", "toBlock", "blockHash", "address", "topics"];
         let mut map = Map::deserialize(deserializer)?;
         map.retain(|key, _| KEYS.contains(&key.as_str()));
-        serde_json::from_value(Value::Object(map)).map(Self).map_err(D::Error::custom)
+        let places = map.get("topics").and_then(Value::as_array).map_or(0, Vec::len);
+        let filter = serde_json::from_value(Value::Object(map)).map_err(D::Error::custom)?;
+        Ok(Self { filter, places })
     }
 }
 
@@ -62,7 +68,7 @@ mod tests {
     #[test]
     fn unknown_keys_of_a_filter_are_ignored() {
         let read = |text: &str| serde_json::from_str::<FilterParam>(text);
-        let FilterParam(filter) = read(r#"{"fromBlock":"0x1","network":"main"}"#).expect("a filter");
+        let FilterParam { filter, .. } = read(r#"{"fromBlock":"0x1","network":"main"}"#).expect("a filter");
         assert_eq!(filter.block_option.get_from_block().and_then(|tag| tag.as_number()), Some(1));
         let both = format!(r#"{{"fromBlock":"0x1","blockHash":"{}"}}"#, B256::ZERO);
         assert!(read(&both).expect_err("both").to_string().contains("cannot specify both"));

@@ -11,7 +11,7 @@ use quorate_storage::AccountProof;
 use quorate_types::{Address, B256, U256};
 
 use super::{Eth, params::StorageKey};
-use crate::error::RpcError;
+use crate::{error::RpcError, turns::Weight};
 
 /// geth's bound on the slots of one question.
 const MAX_KEYS: usize = 1024;
@@ -39,7 +39,9 @@ impl ProofApiServer for Eth {
             let what = format!("too many keys requested (max {MAX_KEYS}, got {})", keys.len());
             return Err(RpcError::InvalidParams(what).into());
         }
-        self.heavy(move |eth| {
+        // Of an account alone it takes little; for its slots, all that it has are read.
+        let weight = if keys.is_empty() { Weight::Call } else { Weight::Large };
+        self.run(weight, move |eth| {
             let height = eth.backend.resolve(block)?;
             let slots: Vec<U256> = keys.iter().map(|key| key.slot).collect();
             let proof = eth.backend.store.prove(height, address, &slots, eth.limits.call_timeout)?;

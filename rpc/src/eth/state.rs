@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use alloy_eips::{BlockId, BlockNumberOrTag};
-use jsonrpsee::{core::RpcResult, proc_macros::rpc};
+use jsonrpsee::{
+    core::{RpcResult, async_trait},
+    proc_macros::rpc,
+};
 use quorate_types::{Address, B256, Bytes, U64, U256};
 
 use super::{Eth, params::StorageKey};
@@ -22,14 +25,15 @@ pub(crate) trait StateApi {
     fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes>;
     #[method(name = "getStorageAt")]
     fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256>;
-    #[method(name = "getStorageValues", blocking)]
-    fn storage_values(
+    #[method(name = "getStorageValues")]
+    async fn storage_values(
         &self,
         slots: BTreeMap<Address, Vec<StorageKey>>,
         block: Option<BlockId>,
     ) -> RpcResult<BTreeMap<Address, Vec<B256>>>;
 }
 
+#[async_trait]
 impl StateApiServer for Eth {
     fn balance(&self, address: Address, block: Option<BlockId>) -> RpcResult<U256> {
         let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
@@ -55,7 +59,7 @@ impl StateApiServer for Eth {
         Ok(value.into())
     }
 
-    fn storage_values(
+    async fn storage_values(
         &self,
         slots: BTreeMap<Address, Vec<StorageKey>>,
         block: Option<BlockId>,
@@ -67,11 +71,14 @@ impl StateApiServer for Eth {
         if count > MAX_SLOTS {
             return Err(RpcError::TooMuch(format!("too many slots (max {MAX_SLOTS})")).into());
         }
-        let state = self.backend.state(block)?;
-        let values = |(address, slots): (Address, Vec<StorageKey>)| {
-            let values = slots.iter().map(|slot| state.slot(address, slot.slot).map(B256::from));
-            Ok((address, values.collect::<Result<_, _>>().map_err(RpcError::from)?))
-        };
-        slots.into_iter().map(values).collect()
+        self.read(move |eth| {
+            let state = eth.backend.state(block)?;
+            let values = |(address, slots): (Address, Vec<StorageKey>)| {
+                let values = slots.iter().map(|slot| state.slot(address, slot.slot).map(B256::from));
+                Ok((address, values.collect::<Result<_, _>>()?))
+            };
+            slots.into_iter().map(values).collect()
+        })
+        .await
     }
 }

@@ -23,24 +23,24 @@ use crate::{
 pub(crate) trait TransactionsApi {
     #[method(name = "sendRawTransaction")]
     async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256>;
-    #[method(name = "getTransactionByHash", blocking)]
-    fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>>;
-    #[method(name = "getTransactionByBlockNumberAndIndex", blocking)]
-    fn transaction_in_number(
+    #[method(name = "getTransactionByHash")]
+    async fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>>;
+    #[method(name = "getTransactionByBlockNumberAndIndex")]
+    async fn transaction_in_number(
         &self,
         number: BlockNumberOrTag,
         index: U64,
     ) -> RpcResult<Option<TransactionView>>;
-    #[method(name = "getTransactionByBlockHashAndIndex", blocking)]
-    fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>>;
-    #[method(name = "getTransactionReceipt", blocking)]
-    fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>>;
-    #[method(name = "getRawTransactionByHash", blocking)]
-    fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes>;
-    #[method(name = "getRawTransactionByBlockNumberAndIndex", blocking)]
-    fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes>;
-    #[method(name = "getRawTransactionByBlockHashAndIndex", blocking)]
-    fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes>;
+    #[method(name = "getTransactionByBlockHashAndIndex")]
+    async fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>>;
+    #[method(name = "getTransactionReceipt")]
+    async fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>>;
+    #[method(name = "getRawTransactionByHash")]
+    async fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes>;
+    #[method(name = "getRawTransactionByBlockNumberAndIndex")]
+    async fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes>;
+    #[method(name = "getRawTransactionByBlockHashAndIndex")]
+    async fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes>;
     #[method(name = "pendingTransactions")]
     fn pending_transactions(&self) -> RpcResult<Vec<TransactionView>>;
 }
@@ -61,9 +61,17 @@ impl Eth {
         Ok(block.map(|block| (block, index)))
     }
 
-    fn seen(&self, place: Option<Place>) -> RpcResult<Option<TransactionView>> {
+    fn seen(&self, place: Option<Place>) -> Result<Option<TransactionView>, RpcError> {
         let Some((block, index)) = place else { return Ok(None) };
-        Ok(Some(convert::transaction(&block, index, self.backend.chain.chain_id)?))
+        convert::transaction(&block, index, self.backend.chain.chain_id).map(Some)
+    }
+
+    async fn seen_at(&self, block: BlockId, index: U64) -> RpcResult<Option<TransactionView>> {
+        self.read(move |eth| eth.seen(eth.at(block, index)?)).await
+    }
+
+    async fn raw_at(&self, block: BlockId, index: U64) -> RpcResult<Bytes> {
+        self.read(move |eth| Ok(eth.at(block, index)?.as_ref().map(raw).unwrap_or_default())).await
     }
 
     /// The bytes of a transaction in a block or in the pool.
@@ -91,39 +99,45 @@ impl TransactionsApiServer for Eth {
         Ok(admitted.map_err(RpcError::Refused)?)
     }
 
-    fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
-        let found = self.seen(self.located(hash)?)?;
-        Ok(found.or_else(|| self.backend.pending_transaction(hash)))
+    async fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
+        self.read(move |eth| {
+            let found = eth.seen(eth.located(hash)?)?;
+            Ok(found.or_else(|| eth.backend.pending_transaction(hash)))
+        })
+        .await
     }
 
-    fn transaction_in_number(
+    async fn transaction_in_number(
         &self,
         number: BlockNumberOrTag,
         index: U64,
     ) -> RpcResult<Option<TransactionView>> {
-        self.seen(self.at(number.into(), index)?)
+        self.seen_at(number.into(), index).await
     }
 
-    fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>> {
-        self.seen(self.at(hash.into(), index)?)
+    async fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>> {
+        self.seen_at(hash.into(), index).await
     }
 
-    fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>> {
-        let Some((block, index)) = self.located(hash)? else { return Ok(None) };
-        Ok(Some(convert::receipt(&block, index, self.backend.chain.chain_id)?))
+    async fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>> {
+        self.read(move |eth| {
+            let Some((block, index)) = eth.located(hash)? else { return Ok(None) };
+            convert::receipt(&block, index, eth.backend.chain.chain_id).map(Some)
+        })
+        .await
     }
 
     /// What does not exist has no bytes, in geth's answer too.
-    fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes> {
-        Ok(self.raw_transaction(hash)?.unwrap_or_default())
+    async fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes> {
+        self.read(move |eth| Ok(eth.raw_transaction(hash)?.unwrap_or_default())).await
     }
 
-    fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes> {
-        Ok(self.at(number.into(), index)?.as_ref().map(raw).unwrap_or_default())
+    async fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes> {
+        self.raw_at(number.into(), index).await
     }
 
-    fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes> {
-        Ok(self.at(hash.into(), index)?.as_ref().map(raw).unwrap_or_default())
+    async fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes> {
+        self.raw_at(hash.into(), index).await
     }
 
     /// Those of the node's own accounts, and it has none; `txpool_content` has all.

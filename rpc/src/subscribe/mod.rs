@@ -5,7 +5,7 @@ mod resumable;
 
 use std::{sync::Arc, time::Duration};
 
-use alloy_rpc_types_eth::{Filter, SyncInfo};
+use alloy_rpc_types_eth::SyncInfo;
 use jsonrpsee::{
     PendingSubscriptionSink, RpcModule, SubscriptionMessage, SubscriptionSink,
     core::{RegisterMethodError, SubscriptionError},
@@ -18,9 +18,11 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{
     Backend, RpcLimits, SyncRange, convert,
+    criteria::{Criteria, Room, to_filter},
     error::RpcError,
-    eth::{FilterParam, check_size, to_filter},
+    eth::FilterParam,
     feed::Feed,
+    turns::Turns,
 };
 
 /// A client that takes nothing for so long is cut off.
@@ -31,14 +33,22 @@ const MAX_STALL: Duration = Duration::from_secs(30);
 pub(crate) struct Subscriptions {
     backend: Backend,
     limits: RpcLimits,
+    turns: Turns,
+    criteria: Criteria,
 }
 
 /// What a subscriber wants, with what has to begin before it is told that it has it.
 enum Wanted {
     Heads(Feed),
-    Logs(Feed, Arc<LogFilter>),
+    Logs(Feed, Followed),
     Pending(Receiver<B256>, bool),
     Syncing,
+}
+
+/// Which logs a subscription reports, and the room that it takes up to know them.
+pub(crate) struct Followed {
+    filter: Arc<LogFilter>,
+    _room: Room,
 }
 
 /// A sync under way, in geth's form.
@@ -52,8 +62,10 @@ struct Syncing {
 pub(crate) fn module(
     backend: Backend,
     limits: RpcLimits,
+    turns: Turns,
+    criteria: Criteria,
 ) -> Result<RpcModule<Subscriptions>, RegisterMethodError> {
-    let mut module = RpcModule::new(Subscriptions { backend, limits });
+    let mut module = RpcModule::new(Subscriptions { backend, limits, turns, criteria });
     module.register_subscription(
         "eth_subscribe",
         "eth_subscription",
@@ -87,10 +99,11 @@ async fn serve(
 impl Subscriptions {
     fn wanted(&self, mut params: ParamsSequence<'_>) -> Result<Wanted, RpcError> {
         match params.next::<&str>().map_err(malformed)? {
-            "newHeads" => Ok(Wanted::Heads(Feed::live(&self.backend))),
+            "newHeads" => Ok(Wanted::Heads(Feed::live(&self.backend, &self.turns))),
             "logs" => {
                 let filter = params.optional_next::<FilterParam>().map_err(malformed)?;
-                Ok(Wanted::Logs(Feed::live(&self.backend), all_of(&filter.unwrap_or_default().0)?))
+                let followed = self.followed(&filter.unwrap_or_default())?;
+                Ok(Wanted::Logs(Feed::live(&self.backend, &self.turns), followed))
             }
             "newPendingTransactions" => {
                 let full = params.optional_next::<bool>().map_err(malformed)?;
@@ -101,14 +114,21 @@ impl Subscriptions {
         }
     }
 
+    /// A client's filter over the whole chain: the feed says from where.
+    fn followed(&self, asked: &FilterParam) -> Result<Followed, RpcError> {
+        let room = self.criteria.room_for(asked)?;
+        Ok(Followed { filter: Arc::new(to_filter(asked, Height::ZERO, Height(u64::MAX))), _room: room })
+    }
+
     async fn follow(&self, sink: &SubscriptionSink, wanted: Wanted) -> Result<(), SubscriptionError> {
         match wanted {
             Wanted::Heads(mut feed) => loop {
                 let (header, hash) = feed.header().await.map_err(|error| error.to_string())?;
                 push(sink, &convert::header(&header, hash)).await?;
             },
-            Wanted::Logs(mut feed, filter) => loop {
-                let found = feed.logs(&filter, self.limits).await.map_err(|error| error.to_string())?;
+            Wanted::Logs(mut feed, followed) => loop {
+                let found =
+                    feed.logs(&followed.filter, self.limits).await.map_err(|error| error.to_string())?;
                 for log in found {
                     push(sink, &convert::found_log(log)).await?;
                 }
@@ -167,12 +187,6 @@ impl Subscriptions {
 fn malformed(error: ErrorObjectOwned) -> RpcError {
     let reason = error.data().map_or_else(|| error.message().to_owned(), |data| data.get().to_owned());
     RpcError::InvalidParams(format!("invalid argument: {}", reason.trim_matches('"')))
-}
-
-/// A client's filter over the whole chain: the feed says from where.
-fn all_of(filter: &Filter) -> Result<Arc<LogFilter>, RpcError> {
-    check_size(filter)?;
-    Ok(Arc::new(to_filter(filter, Height::ZERO, Height(u64::MAX))))
 }
 
 /// Hands a client one value, and waits for a slow one only so long.

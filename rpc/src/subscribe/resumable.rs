@@ -10,11 +10,11 @@ use jsonrpsee::{
     core::{RegisterMethodError, SubscriptionError},
     types::{ErrorObjectOwned, Params},
 };
-use quorate_storage::{FoundLog, LogFilter};
+use quorate_storage::FoundLog;
 use quorate_types::{Bytes, Height};
 use serde::{Deserialize, Serialize};
 
-use super::{Subscriptions, all_of, malformed, push};
+use super::{Followed, Subscriptions, malformed, push};
 use crate::{convert, error::RpcError, eth::FilterParam, feed::Feed};
 
 /// What a client asks for.
@@ -81,54 +81,54 @@ async fn serve(
     pending: PendingSubscriptionSink,
     context: Arc<Subscriptions>,
 ) -> Result<(), SubscriptionError> {
-    let (filter, start) = match context.start(&params) {
+    let (followed, start) = match context.start(&params) {
         Ok(start) => start,
         Err(error) => {
             pending.reject(ErrorObjectOwned::from(error)).await;
             return Ok(());
         }
     };
-    let feed = Feed::from(&context.backend, start.height);
+    let feed = Feed::from(&context.backend, &context.turns, start.height);
     let sink = pending.accept().await?;
     tokio::select! {
         () = sink.closed() => Ok(()),
-        ended = context.replay(&sink, feed, filter, start) => ended,
+        ended = context.replay(&sink, feed, followed, start) => ended,
     }
 }
 
 impl Subscriptions {
-    fn start(&self, params: &Params<'_>) -> Result<(Arc<LogFilter>, Cursor), RpcError> {
+    fn start(&self, params: &Params<'_>) -> Result<(Followed, Cursor), RpcError> {
         let mut params = params.sequence();
         let kind = params.next::<&str>().map_err(malformed)?;
         if kind != "logs" {
             return Err(RpcError::NoSubscription { kind: kind.to_owned(), namespace: "quorate" });
         }
         let request = params.optional_next::<Request>().map_err(malformed)?.unwrap_or_default();
-        if request.filter.0.block_option != FilterBlockOption::default()
+        if request.filter.filter.block_option != FilterBlockOption::default()
             || request.from_block == Some(BlockNumberOrTag::Pending)
         {
             let what = "where to begin is said by fromBlock, a number or a tag but pending, or by a cursor, beside the filter";
             return Err(RpcError::InvalidParams(what.to_owned()));
         }
-        let filter = all_of(&request.filter.0)?;
+        let followed = self.followed(&request.filter)?;
         let start = match (request.cursor, request.from_block) {
             (Some(cursor), _) => Cursor::decode(&cursor)
                 .ok_or_else(|| RpcError::InvalidParams("the cursor is none of this method's".to_owned()))?,
             (None, Some(from)) => Cursor { height: self.backend.height_of(from), logs: 0 },
             (None, None) => Cursor { height: self.backend.store.head().height.next(), logs: 0 },
         };
-        Ok((filter, start))
+        Ok((followed, start))
     }
 
     async fn replay(
         &self,
         sink: &SubscriptionSink,
         mut feed: Feed,
-        filter: Arc<LogFilter>,
+        followed: Followed,
         start: Cursor,
     ) -> Result<(), SubscriptionError> {
         loop {
-            let found = feed.logs(&filter, self.limits).await.map_err(|error| error.to_string())?;
+            let found = feed.logs(&followed.filter, self.limits).await.map_err(|error| error.to_string())?;
             for log in found.into_iter().filter(|log| start.precedes(log)) {
                 let cursor = Cursor::behind(&log).encode();
                 push(sink, &Event { log: convert::found_log(log), cursor }).await?;

@@ -1,14 +1,26 @@
 //! Log searches against reading every receipt.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use quorate_types::{Address, B256, Bytes, Height, Log, StateChanges, keccak256};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use super::{Chain, raw_transaction};
-use crate::{FoundLog, LogFilter, StorageError, Store};
+use crate::{FoundLog, LogBounds, LogFilter, StorageError, Store};
 
-const EVERYTHING: LogFilter =
-    LogFilter { from: Height::ZERO, to: Height(u64::MAX), addresses: vec![], topics: [const { vec![] }; 4] };
+const EVERYTHING: LogFilter = LogFilter {
+    from: Height::ZERO,
+    to: Height(u64::MAX),
+    addresses: vec![],
+    topics: [const { vec![] }; 4],
+    least_topics: 0,
+};
+
+/// Bounds that only the number of logs meets.
+const fn at_most(results: usize) -> LogBounds {
+    LogBounds { results, bytes: usize::MAX, time: Duration::from_secs(600) }
+}
 
 fn address(number: u8) -> Address {
     Address::repeat_byte(number)
@@ -35,6 +47,7 @@ fn random_filter(blocks: u64, random: &mut StdRng) -> LogFilter {
         to: Height(random.random_range(0..=blocks + 3)),
         addresses: some(random, 6).into_iter().map(address).collect(),
         topics: [0; 4].map(|_| some(random, 7).into_iter().map(topic).collect()),
+        least_topics: random.random_range(0..=2),
     }
 }
 
@@ -77,13 +90,13 @@ proptest! {
             if block < 37 { next.commit(&chain.store).expect("commits") } else { next.decide(&chain.store) }
         }
         let all = all_logs(&chain.store);
-        prop_assert_eq!(&chain.store.logs(&EVERYTHING, 1000).expect("few"), &all);
+        prop_assert_eq!(&chain.store.logs(&EVERYTHING, at_most(1000)).expect("few"), &all);
         for _ in 0..200 {
             let filter = random_filter(40, &mut random);
             let within = |found: &&FoundLog| filter.from <= found.height && found.height <= filter.to;
             let expected: Vec<_> =
                 all.iter().filter(within).filter(|found| filter.matches(&found.log)).cloned().collect();
-            prop_assert_eq!(&chain.store.logs(&filter, 1000).expect("few"), &expected, "{:?}", filter);
+            prop_assert_eq!(&chain.store.logs(&filter, at_most(1000)).expect("few"), &expected, "{:?}", filter);
         }
     }
 }
@@ -96,11 +109,50 @@ fn too_many_results_are_an_error_that_says_how_many() {
         let next = chain.candidate_with(StateChanges::default(), &[vec![log.clone(); 3]]);
         next.commit(&chain.store).expect("commits");
     }
-    assert_eq!(chain.store.logs(&EVERYTHING, 15).expect("just as many").len(), 15);
-    let error = chain.store.logs(&EVERYTHING, 10).expect_err("more");
+    assert_eq!(chain.store.logs(&EVERYTHING, at_most(15)).expect("just as many").len(), 15);
+    let error = chain.store.logs(&EVERYTHING, at_most(10)).expect_err("more");
     assert!(matches!(error, StorageError::TooManyLogs { found: 12, reached: Height(4), .. }), "{error}");
     let nothing = LogFilter { from: Height(3), to: Height(2), ..EVERYTHING };
-    assert_eq!(chain.store.logs(&nothing, 10).expect("an empty range"), []);
+    assert_eq!(chain.store.logs(&nothing, at_most(10)).expect("an empty range"), []);
+}
+
+/// Given blocks whose logs exceed what a page holds, then each page ends with a whole block, a block that alone is too much is
+/// a page of its own, and the pages together are all logs.
+#[test]
+fn pages_end_between_blocks() {
+    let chain = Chain::new();
+    for count in [3, 3, 9, 1, 2] {
+        let log = Log::new(address(1), vec![], Bytes::from(vec![7; 1000])).expect("no topics");
+        let next = chain.candidate_with(StateChanges::default(), &[vec![log; count]]);
+        next.commit(&chain.store).expect("commits");
+    }
+    let pages = |bounds: LogBounds| {
+        let (mut pages, mut from) = (Vec::new(), Height(1));
+        while from <= Height(5) {
+            let page = chain.store.log_page(&LogFilter { from, ..EVERYTHING }, bounds).expect("reads");
+            assert!(page.next > from, "it goes on");
+            pages.push(page.logs.len());
+            from = page.next;
+        }
+        pages
+    };
+    assert_eq!(pages(at_most(6)), [6, 9, 3]);
+    assert_eq!(pages(LogBounds { bytes: 6 * 1400, ..at_most(1000) }), [6, 9, 3]);
+    assert_eq!(pages(at_most(1000)), [18]);
+    let too_large = chain.store.logs(&EVERYTHING, LogBounds { bytes: 10_000, ..at_most(1000) });
+    assert!(matches!(too_large, Err(StorageError::TooLargeLogs { reached: Height(3), .. })), "{too_large:?}");
+}
+
+/// Given no time at all, then a search says so instead of going on.
+#[test]
+fn a_search_ends_in_time() {
+    let chain = Chain::new();
+    let log = Log::new(address(1), vec![], Bytes::new()).expect("no topics");
+    let next = chain.candidate_with(StateChanges::default(), &[vec![log]]);
+    next.commit(&chain.store).expect("commits");
+    let bounds = LogBounds { time: Duration::ZERO, ..at_most(10) };
+    assert!(matches!(chain.store.logs(&EVERYTHING, bounds), Err(StorageError::TimeLimit { .. })));
+    assert!(matches!(chain.store.log_page(&EVERYTHING, bounds), Err(StorageError::TimeLimit { .. })));
 }
 
 /// A search goes through more than one section of the index.
@@ -115,7 +167,7 @@ fn searches_cross_sections() {
     }
     let found = |from: u64, to: u64, addresses: Vec<Address>| -> Vec<u64> {
         let filter = LogFilter { from: Height(from), to: Height(to), addresses, ..EVERYTHING };
-        chain.store.logs(&filter, 100).expect("few").iter().map(|found| found.height.0).collect()
+        chain.store.logs(&filter, at_most(100)).expect("few").iter().map(|found| found.height.0).collect()
     };
     assert_eq!(found(0, u64::MAX, vec![address(1)]), with_logs);
     assert_eq!(found(0, u64::MAX, vec![]), with_logs);

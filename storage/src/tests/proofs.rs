@@ -18,6 +18,7 @@ use super::{Chain, model::Model, model::set_balance};
 use crate::{
     AccountProof, PROOF_WINDOW, StorageError, Store,
     columns::{Column, Durability, height_key},
+    slots::Deadline,
 };
 
 const ALICE: Address = Address::repeat_byte(0xa1);
@@ -133,6 +134,24 @@ fn proofs_hold_while_blocks_are_committed() {
         done.store(true, Ordering::Relaxed);
         assert!(provers.into_iter().all(|prover| prover.join().expect("no proof was a mixture") > 0));
     });
+}
+
+/// Given an account with more slots than may be read, then none is proven: all would be in memory at once.
+#[test]
+fn an_account_of_too_many_slots_is_refused() {
+    let chain = Chain::new();
+    let (state, one) = (AccountState { nonce: 1, ..AccountState::default() }, U256::from(1));
+    let slot = |number: u64| (U256::from(number), SlotChange { before: U256::ZERO, after: one });
+    let change = AccountChange { before: None, after: Some(state), storage: (0..4).map(slot).collect() };
+    chain.extend(StateChanges { accounts: BTreeMap::from([(ALICE, change)]), codes: BTreeMap::new() });
+    let published = chain.store.ledger.published();
+    let slots = |height, most| {
+        let at = chain.store.ledger.slots_at(&published, Height(height));
+        at.of(ALICE, most, Deadline::NONE).map(|slots| slots.len())
+    };
+    assert_eq!(slots(1, 4).expect("just as many"), 4);
+    assert!(matches!(slots(1, 3), Err(StorageError::TooManySlots { most: 3, .. })));
+    assert!(matches!(slots(0, 3), Err(StorageError::TooManySlots { most: 3, .. })), "those since count");
 }
 
 /// Nodes of fewer than 32 bytes stand in their parent, and must not come again on their own. These two

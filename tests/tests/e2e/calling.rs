@@ -75,6 +75,20 @@ async fn calls_run_on_states_that_never_were() {
     assert_eq!(foreign, Err((-32000, "chainId does not match node's (have=1, want=20200)".to_owned())));
 }
 
+/// Given a call for what is not here, or in a block far above the head, then the one is refused with a reason and the other runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_what_is_not_here_are_refused() {
+    let counter = Counter::called().await;
+    let blobs = "transaction type not supported: there are no blobs here".to_owned();
+    for blob in [json!({ "maxFeePerBlobGas": "0x1" }), json!({ "type": "0x3" })] {
+        assert_eq!(counter.ask("eth_call", json!([blob])).await, Err((-32000, blobs.clone())), "{blob}");
+    }
+    // BLOCKHASH of 9,999.
+    let asks = json!({ counter.contract.to_string(): { "code": "0x61270f405f5260205ff3" } });
+    let above = json!([{ "to": counter.contract }, "latest", asks, { "number": "0x2710" }]);
+    assert_eq!(counter.ask("eth_call", above).await, Ok(json!(B256::ZERO)), "geth: 0");
+}
+
 /// Given a call, then the list of what it touches makes it cheaper to foresee: the contract's slot, and the gas with the list.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_call_touches_is_listed() {

@@ -174,3 +174,22 @@ async fn where_to_begin_is_said_beside_the_filter() {
         assert!(error.message().starts_with("where to begin is said by fromBlock"), "{}", error.message());
     }
 }
+
+/// Given a filter that names a second place for any topic, then logs that have one topic do not pass it, neither in queries nor
+/// in filters.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_for_any_topic_must_be_filled() {
+    let mut counter = Counter::deployed().await;
+    let topic = B256::with_last_byte(0x42);
+    let exact = json!({ "fromBlock": "0x0", "topics": [topic] });
+    let longer = json!({ "fromBlock": "0x0", "topics": [topic, null] });
+    let (of_exact, of_longer) = (
+        counter.install("eth_newFilter", vec![exact.clone()]).await,
+        counter.install("eth_newFilter", vec![longer.clone()]).await,
+    );
+    let log = counter.counts().await;
+    assert_eq!(counter.ask("eth_getLogs", vec![exact]).await.expect("logs"), json!([log]));
+    assert_eq!(counter.ask("eth_getLogs", vec![longer]).await.expect("logs"), json!([]));
+    assert_eq!(counter.changes(&of_exact).await, [log]);
+    assert!(counter.changes(&of_longer).await.is_empty());
+}

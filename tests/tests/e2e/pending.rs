@@ -5,6 +5,7 @@ use quorate_tests::{
     cluster::Cluster,
     wallet::{Wallet, counter_code, receipt, send},
 };
+use quorate_types::{B256, U256};
 use serde_json::{Value, json};
 
 async fn ask(client: &HttpClient, method: &str, params: Value) -> Value {
@@ -37,9 +38,21 @@ async fn what_waits_counts_as_pending_until_a_block_holds_it() {
     assert_eq!((nonce("latest").await, nonce("pending").await), (json!("0x1"), json!("0x3")));
     let waiting = ask(&client, "eth_getTransactionByHash", json!([generous])).await;
     assert_eq!((&waiting["blockHash"], &waiting["gasPrice"]), (&Value::Null, &json!("0xb2d05e00")));
+    assert_eq!(waiting.get("blockTimestamp"), Some(&Value::Null), "it has no time, and says so");
     for method in ["eth_getBlockTransactionCountByNumber", "eth_getUncleCountByBlockNumber"] {
         assert_eq!(ask(&client, method, json!(["pending"])).await, "0x0", "{method}");
     }
+
+    let head = deployed["blockNumber"].as_str().and_then(|it| u64::from_str_radix(&it[2..], 16).ok());
+    let next = json!(format!("{:#x}", head.expect("a number") + 1));
+    let header = ask(&client, "eth_getHeaderByNumber", json!(["pending"])).await;
+    assert_eq!((&header["number"], &header["hash"], &header["miner"]), (&next, &Value::Null, &Value::Null));
+    // NUMBER PUSH0 MSTORE  PUSH1 32 PUSH0 RETURN, as init code: what it returns is what a call gives.
+    let tells_height = json!({ "data": "0x435f5260205ff3" });
+    let number = ask(&client, "eth_call", json!([tells_height, "pending"])).await;
+    assert_eq!(number, json!(B256::from(U256::from(head.expect("a number") + 1))));
+    let number = ask(&client, "eth_call", json!([tells_height, "latest"])).await;
+    assert_eq!(number, json!(B256::from(U256::from(head.expect("a number")))));
 
     cluster.restart(1);
     let (first, second) = (receipt(&client, first).await, receipt(&client, second).await);
