@@ -24,7 +24,7 @@ pub enum Exit {
     Rejected = 6,
     /// The operating system or a node denied permission.
     Permission = 7,
-    /// Data is damaged or of another version.
+    /// Data is damaged or of another version, or a node's answer is not proven.
     Corrupt = 8,
     /// Going on might break a promise: an existing folder would be overwritten, a vote signed twice.
     Refused = 9,

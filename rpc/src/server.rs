@@ -225,11 +225,11 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     module.merge(eth::module(&eth)?)?;
     module.merge(TraceApiServer::into_rpc(eth.clone()))?;
     module.merge(DebugApiServer::into_rpc(eth.clone()))?;
-    module.merge(Txpool(eth).into_rpc())?;
-    let web3 = Web3(backend.clone());
+    module.merge(Txpool(eth.clone()).into_rpc())?;
+    let web3 = Web3(backend);
     module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
     module.merge(NetApiServer::into_rpc(web3))?;
-    module.merge(Quorate(backend).into_rpc())?;
+    module.merge(Quorate::new(eth).into_rpc())?;
     modules::register(&mut module)?;
     Ok(module.into())
 }

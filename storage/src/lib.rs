@@ -48,6 +48,7 @@ mod tests;
 mod trie;
 mod tuning;
 mod undo;
+mod validators;
 
 pub use error::StorageError;
 pub use ledger::Head;

@@ -1,6 +1,9 @@
 //! `genesis show`: what a genesis file says, and the hash that follows from it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use eyre::WrapErr as _;
@@ -21,14 +24,19 @@ pub(super) enum Command {
 
 pub(super) fn run(command: &Command, format: Format) -> eyre::Result<()> {
     let Command::Show { file } = command;
-    let text = fs::read_to_string(file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
-    let genesis = Genesis::from_json(&text).wrap_err_with(|| file.display().to_string())?;
+    let genesis = read(file)?;
     let summary = summary(&genesis)?;
     match format {
         Format::Json => output::print_json(&summary),
         Format::Text => print(&genesis, &summary),
     }
     Ok(())
+}
+
+/// A genesis file that is sound.
+pub(super) fn read(file: &Path) -> eyre::Result<Genesis> {
+    let text = fs::read_to_string(file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
+    Genesis::from_json(&text).wrap_err_with(|| file.display().to_string())
 }
 
 fn summary(genesis: &Genesis) -> eyre::Result<Value> {

@@ -10,6 +10,7 @@ mod health;
 mod output;
 mod testnet;
 mod validators;
+mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -92,6 +93,8 @@ enum Command {
     /// Shows and changes who votes.
     #[command(subcommand)]
     Validators(validators::Command),
+    /// Checks the head that a node shows from the genesis file on, without trust in that node; exits 8 when it is not proven.
+    Verify(verify::VerifyArgs),
     /// Exits 0 when the node is well, 5 when it is not, 4 when it does not answer.
     Health(NodeArgs),
     /// Prints the completion script of a shell.
@@ -135,6 +138,7 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
         Command::Genesis(command) => genesis::run(&command, format)?,
         Command::Consensus(command) => consensus::run(&command, format)?,
         Command::Validators(command) => validators::run(&command, format)?,
+        Command::Verify(args) => verify::run(&args, format)?,
         Command::Health(node) => return Ok(health::run(&node.client()?, format)?.into()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), program_name(), &mut std::io::stdout());

@@ -15,4 +15,5 @@ mod sharing;
 mod stranger;
 mod transactions;
 mod validators;
+mod verifying;
 mod watching;

@@ -20,7 +20,7 @@ alloy_sol_types::sol! {
     function setWeight(string nodeID, uint256 weight) external returns (int256);
 }
 
-fn add(id: &str, weight: u64) -> Bytes {
+pub(crate) fn add(id: &str, weight: u64) -> Bytes {
     addSealerCall { nodeID: id.to_owned(), weight: U256::from(weight) }.abi_encode().into()
 }
 
@@ -37,7 +37,12 @@ fn reweigh(id: &str, weight: u64) -> Bytes {
 }
 
 /// Sends a change through one node and waits until it is in a block; the height of that block.
-async fn change(cluster: &Cluster, through: usize, administrator: &mut Wallet, data: Bytes) -> u64 {
+pub(crate) async fn change(
+    cluster: &Cluster,
+    through: usize,
+    administrator: &mut Wallet,
+    data: Bytes,
+) -> u64 {
     let client = cluster.client(through);
     let receipt = receipt(&client, send(&client, &administrator.call_consensus(data)).await).await;
     assert_eq!(receipt["status"], "0x1", "{receipt}");
