@@ -33,7 +33,8 @@ pub(crate) enum View<T> {
 pub(crate) type BlockView = View<view::Block<TransactionView>>;
 pub(crate) type HeaderView = View<view::Header>;
 
-fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
+/// The transaction at `index`, decoded.
+pub(crate) fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
     let raw = block.block.transactions()[index].clone();
     UnrecoveredTransaction::decode(raw, chain_id)
         .map(|it| it.envelope().clone())

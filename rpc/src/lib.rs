@@ -20,6 +20,7 @@
 //! A method answers from one view of the state. When a new head or a receipt is out, state, logs and
 //! receipts of that block are readable here.
 
+mod arity;
 mod backend;
 mod config;
 mod consensus;
@@ -29,6 +30,7 @@ mod debug;
 mod error;
 mod eth;
 mod feed;
+mod fisco;
 mod ids;
 mod in_flight;
 mod modules;

@@ -42,6 +42,7 @@ use crate::{
     criteria::Criteria,
     debug::{DebugApiServer, trace::TraceApiServer},
     eth::{self, Eth},
+    fisco,
     ids::HexIds,
     in_flight::InFlightLayer,
     modules,
@@ -229,7 +230,64 @@ fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMetho
     let web3 = Web3(backend);
     module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
     module.merge(NetApiServer::into_rpc(web3))?;
-    module.merge(Quorate::new(eth).into_rpc())?;
+    module.merge(Quorate::new(eth.clone()).into_rpc())?;
+    module.merge(fisco::module(eth)?)?;
     modules::register(&mut module)?;
     Ok(module.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use parking_lot::Mutex;
+    use quorate_execution::Executor;
+    use quorate_storage::{Store, StoreOptions};
+    use quorate_txpool::{NextBlock, Pool, PoolConfig};
+    use quorate_types::{ChainConfig, Genesis, GenesisValidator, NodeKey};
+    use serde_json::Value;
+    use tokio::sync::{broadcast, mpsc, watch};
+
+    use super::*;
+
+    fn backend(folder: &std::path::Path) -> Backend {
+        let key = NodeKey::from_seed([1; 32]).id();
+        let validator = GenesisValidator { key, weight: 1, fee_recipient: Default::default() };
+        let config = ChainConfig::new(7);
+        let genesis = Genesis {
+            config: config.clone(),
+            timestamp: 0,
+            validators: vec![validator],
+            alloc: Default::default(),
+        };
+        let store = Store::open(folder, &genesis, StoreOptions::default()).expect("an empty folder");
+        let next = NextBlock { height: store.head().height.next(), base_fee: 0 };
+        Backend {
+            executor: Arc::new(Executor::new(config.clone())),
+            pool: Arc::new(Mutex::new(Pool::new(PoolConfig::default(), config.clone(), next))),
+            submissions: mpsc::channel(1).0,
+            head: watch::Sender::new(store.head().height).subscribe(),
+            admitted: broadcast::channel(1).0,
+            status: watch::Sender::default().subscribe(),
+            consensus: watch::Sender::default().subscribe(),
+            record: Default::default(),
+            chain: Arc::new(config),
+            store: Arc::new(store),
+        }
+    }
+
+    /// `rpc.discover` describes what there is, and nothing else: clients are made from it, and surplus arguments are refused by it.
+    #[tokio::test]
+    async fn every_method_is_described() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let methods = methods(backend(folder.path()), RpcLimits::default()).expect("no name twice");
+        let (document, _) = methods
+            .raw_json_request(r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#, 1)
+            .await
+            .expect("an answer");
+        let document: Value = serde_json::from_str(document.get()).expect("JSON");
+        let described = document["result"]["methods"].as_array().expect("a list").iter();
+        let described: BTreeSet<_> = described.map(|it| it["name"].as_str().expect("a name")).collect();
+        assert_eq!(described, methods.method_names().collect());
+    }
 }

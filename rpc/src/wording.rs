@@ -14,6 +14,8 @@ use jsonrpsee::{
 use serde_json::Value;
 use tower::Layer;
 
+use crate::arity;
+
 /// geth's code for what a batch has no time left for.
 const TIMED_OUT: i32 = -32002;
 
@@ -96,6 +98,9 @@ where
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let inner = self.inner.clone();
         async move {
+            if let Err(refused) = arity::check(&request.method, request.params.as_deref()) {
+                return MethodResponse::error(request.id, ErrorObject::from(refused));
+            }
             let method = request.method.clone();
             reworded(inner.call(request).await, &method)
         }

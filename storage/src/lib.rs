@@ -54,7 +54,7 @@ pub use error::StorageError;
 pub use ledger::Head;
 pub use logs::{FoundLog, LogBounds, LogFilter, LogPage};
 pub use prove::{AccountProof, MAX_PROVEN_SLOTS, SlotProof};
-pub use reads::StoredBlock;
+pub use reads::{Outcomes, StoredBlock};
 pub use state_view::StateView;
 pub use store::{SCHEMA_VERSION, Store, StoreOptions};
 pub use trie::{MAX_ACCOUNTS, TrieUpdate};

@@ -35,6 +35,15 @@ pub struct StoredBlock {
     pub clock_ms: u64,
 }
 
+/// How the transactions of a block ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// All of them.
+    pub transactions: u64,
+    /// Those that reverted or ran out of gas.
+    pub failed: u64,
+}
+
 impl StoredBlock {
     /// About what it takes in memory.
     fn bytes(&self) -> u64 {
@@ -94,6 +103,18 @@ impl Store {
             self.blocks.insert(height, (block.bytes(), Arc::clone(block)));
         }
         Ok(block)
+    }
+
+    /// How many transactions a block has, and how many of them failed; `None` above the head. It reads the receipts alone.
+    ///
+    /// # Errors
+    /// See [`Store::header`].
+    pub fn outcomes(&self, height: Height) -> Result<Option<Outcomes>, StorageError> {
+        self.at_or_below_head(height, || {
+            let receipts = self.ledger.record(Column::Receipts, height, codec::decode_receipts)?;
+            let failed = receipts.iter().filter(|receipt| !receipt.status()).count();
+            Ok(Outcomes { transactions: receipts.len() as u64, failed: failed as u64 })
+        })
     }
 
     /// What a block changed in the state, with the values before; `None` above the head.

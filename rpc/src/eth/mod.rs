@@ -33,8 +33,8 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Eth {
     pub(crate) backend: Backend,
-    limits: RpcLimits,
-    turns: Turns,
+    pub(crate) limits: RpcLimits,
+    pub(crate) turns: Turns,
     criteria: Criteria,
     filters: Arc<filters::Filters>,
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod calling;
 mod endurance;
 mod faults;
+mod fisco;
 mod flood;
 mod following;
 mod pending;
