@@ -72,7 +72,7 @@ impl CallFee {
         }
     }
 
-    const fn tip(self) -> Option<u128> {
+    pub(crate) const fn tip(self) -> Option<u128> {
         match self {
             Self::Dynamic { max_priority_fee, .. } => Some(max_priority_fee),
             Self::Free | Self::Price(_) => None,
@@ -156,6 +156,42 @@ impl From<ExecutionResult> for CallOutcome {
     }
 }
 
+impl CallRequest {
+    /// EIP-7702: authorizations come with a target.
+    pub(crate) fn check(&self) -> Result<(), Unfit> {
+        if self.to.is_none() && !self.authorization_list.is_empty() {
+            let reason = "EIP-7702 transaction cannot be used to create contract";
+            return Err(Unfit::Never(reason.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The [checked](Self::check) request as revm takes it, with nonce 0.
+    pub(crate) fn tx_env(
+        &self,
+        gas: u64,
+        chain_id: u64,
+        access_list: AccessList,
+        authorities: Vec<RecoveredAuthorization>,
+    ) -> TxEnv {
+        let mut tx = TxEnv {
+            caller: self.from,
+            gas_limit: gas,
+            gas_price: self.fee.highest(),
+            gas_priority_fee: self.fee.tip(),
+            kind: self.to.map_or(TxKind::Create, TxKind::Call),
+            value: self.value,
+            data: self.data.clone(),
+            chain_id: Some(chain_id),
+            access_list,
+            authorization_list: authorities.into_iter().map(Either::Right).collect(),
+            ..TxEnv::default()
+        };
+        tx.derive_tx_type().expect("authorizations come with a target: the request is checked");
+        tx
+    }
+}
+
 impl Executor {
     /// `eth_call` in the block that `header` heads, on `db`, the state to ask, both with `overrides`.
     /// With the header of [`Executor::unsealed`] it is the pending block's.
@@ -210,10 +246,7 @@ where
         overrides: &Overrides,
         watched: (INSP, Deadline),
     ) -> Result<Self, CallError> {
-        if request.to.is_none() && !request.authorization_list.is_empty() {
-            let reason = "EIP-7702 transaction cannot be used to create contract";
-            return Err(Unfit::Never(reason.to_owned()).into());
-        }
+        request.check()?;
         let mut vm = executor.call_vm(header, db, overrides, watched)?;
         if request.fee.highest() == 0 {
             vm.ctx.block.basefee = 0;
@@ -229,7 +262,8 @@ where
 
     /// Runs it once; nothing is kept of what it writes.
     pub(crate) fn run(&mut self, gas: u64) -> Result<ResultAndState, CallError> {
-        let tx = self.tx_env(gas);
+        let (access_list, authorities) = (self.access_list.clone(), self.authorities.clone());
+        let tx = self.request.tx_env(gas, self.chain_id, access_list, authorities);
         self.vm.inspect_tx(tx).map_err(|error| self.explain(error))
     }
 
@@ -259,24 +293,5 @@ where
             }
             other => fault(&other).into(),
         }
-    }
-
-    fn tx_env(&self, gas: u64) -> TxEnv {
-        let request = self.request;
-        let mut tx = TxEnv {
-            caller: request.from,
-            gas_limit: gas,
-            gas_price: request.fee.highest(),
-            gas_priority_fee: request.fee.tip(),
-            kind: request.to.map_or(TxKind::Create, TxKind::Call),
-            value: request.value,
-            data: request.data.clone(),
-            chain_id: Some(self.chain_id),
-            access_list: self.access_list.clone(),
-            authorization_list: self.authorities.iter().cloned().map(Either::Right).collect(),
-            ..TxEnv::default()
-        };
-        tx.derive_tx_type().expect("authorizations come with a target: Trial::new refuses others");
-        tx
     }
 }

@@ -71,6 +71,12 @@ pub enum Unfit {
     /// Asks for less gas than a transaction costs before it runs.
     #[error("{0}")]
     IntrinsicGas(String),
+    /// Offers the proposer more than it offers in all.
+    #[error("{0}")]
+    TipAboveFee(String),
+    /// Creates a contract with longer init code than EIP-3860 allows.
+    #[error("max initcode size exceeded: code size {0}")]
+    InitCodeSize(usize),
     /// Breaks a rule that no later block of this fork lifts.
     #[error("{0}")]
     Never(String),
@@ -80,7 +86,14 @@ impl Unfit {
     /// Whether no later block can take it either, so that a pool may drop it.
     #[must_use]
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::NonceTooLow { .. } | Self::IntrinsicGas(_) | Self::Never(_))
+        matches!(
+            self,
+            Self::NonceTooLow { .. }
+                | Self::IntrinsicGas(_)
+                | Self::TipAboveFee(_)
+                | Self::InitCodeSize(_)
+                | Self::Never(_)
+        )
     }
 
     /// revm's verdict on `tx` in geth's words.
@@ -101,6 +114,12 @@ impl Unfit {
             InvalidTransaction::GasFloorMoreThanGasLimit { gas_floor, gas_limit } => Self::IntrinsicGas(
                 format!("insufficient gas for floor data gas cost: have {gas_limit}, want {gas_floor}"),
             ),
+            InvalidTransaction::PriorityFeeGreaterThanMaxFee => Self::TipAboveFee(format!(
+                "max priority fee per gas higher than max fee per gas: address {address}, maxPriorityFeePerGas: {}, maxFeePerGas: {}",
+                tx.gas_priority_fee.unwrap_or(0),
+                tx.gas_price
+            )),
+            InvalidTransaction::CreateInitCodeSizeLimit => Self::InitCodeSize(tx.data.len()),
             other => Self::Never(explain_final(&other, tx)),
         }
     }
@@ -114,14 +133,6 @@ fn explain_final(error: &InvalidTransaction, tx: &TxEnv) -> String {
         }
         InvalidTransaction::CallerGasLimitMoreThanBlock => {
             format!("exceeds block gas limit: the transaction asks for {} gas", tx.gas_limit)
-        }
-        InvalidTransaction::PriorityFeeGreaterThanMaxFee => format!(
-            "max priority fee per gas higher than max fee per gas: address {sender}, maxPriorityFeePerGas: {}, maxFeePerGas: {}",
-            tx.gas_priority_fee.unwrap_or(0),
-            tx.gas_price
-        ),
-        InvalidTransaction::CreateInitCodeSizeLimit => {
-            format!("max initcode size exceeded: code size {}", tx.data.len())
         }
         InvalidTransaction::RejectCallerWithCode => format!("sender not an eoa: address {sender}"),
         InvalidTransaction::EmptyAuthorizationList => {

@@ -106,7 +106,15 @@ fn block_env(header: &Header) -> BlockEnv {
 
 /// The EVM's view of `header`'s block over a fresh overlay of `db`.
 pub(crate) fn evm_context<DB: DatabaseRef>(rules: CfgEnv, header: &Header, db: DB) -> VmContext<DB> {
-    let overlay = Overlay::new(db, header);
+    context_over(rules, header, Overlay::new(db, header))
+}
+
+/// The EVM's view of `header`'s block over an overlay that holds what was before it.
+pub(crate) fn context_over<DB: DatabaseRef>(
+    rules: CfgEnv,
+    header: &Header,
+    overlay: Overlay<DB>,
+) -> VmContext<DB> {
     Context::<BlockEnv, TxEnv, CfgEnv, Overlay<DB>, Journal<Overlay<DB>>, ()>::new(overlay, rules.spec)
         .with_cfg(rules)
         .with_block(block_env(header))

@@ -2,7 +2,7 @@
 //!
 //! What it owns: the rules of a block's header and body, running its transactions on revm, the
 //! receipts, their root and bloom, the next validator set, and the questions that change nothing
-//! (`eth_call`, `eth_estimateGas`, `eth_createAccessList`, `debug_trace*`).
+//! (`eth_call`, `eth_estimateGas`, `eth_createAccessList`, `eth_simulateV1`, `debug_trace*`).
 //!
 //! What it never knows: RocksDB, the trie (the caller computes the state root from the changes),
 //! peers, views, votes, and the clock that a block's timestamp is held against.
@@ -57,6 +57,7 @@ mod overlay;
 mod overrides;
 mod revert;
 mod run;
+mod simulate;
 mod system;
 mod trace;
 mod transaction;
@@ -70,5 +71,9 @@ pub use executor::Executor;
 pub use header::{MAX_BLOCK_RLP_BYTES, block_rlp_length};
 pub use overrides::{AccountOverride, BlockOverrides, OverrideError, Overrides};
 pub use revert::{decode_revert, revert_message};
+pub use simulate::{
+    BlockRequest, MAX_CALLS, MAX_CALLS_PER_BLOCK, MAX_SIMULATED_BLOCKS, SimulateError, SimulatedBlock,
+    SimulatedCall, Simulation, Unsigned,
+};
 pub use system::abi::IConsensus;
 pub use trace::{RecordedBlock, TraceError, TraceLimits};

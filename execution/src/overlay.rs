@@ -18,8 +18,8 @@ pub(crate) struct Overlay<DB> {
     db: DB,
     accounts: AddressMap<Entry>,
     codes: B256Map<Bytecode>,
-    /// The parent's number and hash: a block may stand on one that the database does not know yet.
-    parent: Option<(u64, B256)>,
+    /// Hashes by number of the parent, and of what else was simulated below: the database may not know them.
+    ancestors: BTreeMap<u64, B256>,
     /// The block's own number. It has no hash for code that runs in it, and neither have later ones: a call whose block
     /// was given a higher number may ask for them.
     number: u64,
@@ -35,9 +35,16 @@ struct Entry {
 
 impl<DB: DatabaseRef> Overlay<DB> {
     pub(crate) fn new(db: DB, header: &Header) -> Self {
-        let parent = header.number.checked_sub(1).map(|number| (number, header.parent_hash));
         let (accounts, codes) = (AddressMap::default(), B256Map::default());
-        Self { db, accounts, codes, parent, number: header.number }
+        let mut overlay = Self { db, accounts, codes, ancestors: BTreeMap::new(), number: 0 };
+        overlay.enter(header);
+        overlay
+    }
+
+    /// Goes on into the block of `header`, whose parent's state this is.
+    pub(crate) fn enter(&mut self, header: &Header) {
+        self.ancestors.extend(header.number.checked_sub(1).map(|number| (number, header.parent_hash)));
+        self.number = header.number;
     }
 
     /// All that differs from the database, sorted: neither accounts that were only touched nor slots
@@ -172,10 +179,12 @@ impl<DB: DatabaseRef> DatabaseRef for Overlay<DB> {
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, DB::Error> {
-        match self.parent {
-            _ if number >= self.number => Ok(B256::ZERO),
-            Some((parent, hash)) if parent == number => Ok(hash),
-            _ => self.db.block_hash_ref(number),
+        if number >= self.number {
+            return Ok(B256::ZERO);
+        }
+        match self.ancestors.get(&number) {
+            Some(hash) => Ok(*hash),
+            None => self.db.block_hash_ref(number),
         }
     }
 }

@@ -92,6 +92,11 @@ impl BlockOverrides {
         block.beneficiary = self.fee_recipient.unwrap_or(block.beneficiary);
         block.prevrandao = self.prev_randao.or(block.prevrandao);
         block.basefee = self.base_fee_per_gas.unwrap_or(block.basefee);
+        self.apply_blob_base_fee(block);
+    }
+
+    /// The one field that no header holds.
+    pub(crate) fn apply_blob_base_fee(&self, block: &mut BlockEnv) {
         if let Some(blob_gasprice) = self.blob_base_fee {
             block.blob_excess_gas_and_price =
                 Some(BlobExcessGasAndPrice { excess_blob_gas: 0, blob_gasprice });
@@ -112,13 +117,22 @@ impl Executor {
         let mut context = evm_context(self.call_rules(height), header, db);
         overrides.block.apply(&mut context.block);
         let mut vm = vm(context, inspector);
-        let overlay = &mut vm.ctx.journaled_state.database;
-        move_precompiles(&overrides.accounts, &mut vm.precompiles)?;
-        for (address, account) in &overrides.accounts {
-            account.apply(*address, overlay).map_err(Fault::state)?;
-        }
+        override_accounts(&overrides.accounts, &mut vm)?;
         Ok(vm)
     }
+}
+
+/// Puts `accounts` in the place of what `vm` finds.
+pub(crate) fn override_accounts<DB: DatabaseRef, INSP>(
+    accounts: &BTreeMap<Address, AccountOverride>,
+    vm: &mut Vm<DB, INSP>,
+) -> Result<(), CallError> {
+    move_precompiles(accounts, &mut vm.precompiles)?;
+    for (address, account) in accounts {
+        let overlay = &mut vm.ctx.journaled_state.database;
+        account.apply(*address, overlay).map_err(Fault::state)?;
+    }
+    Ok(())
 }
 
 /// Checks all accounts before any is changed. The order of addresses decides which error is told; geth's is its map's.

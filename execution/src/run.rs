@@ -25,9 +25,9 @@ pub(crate) struct BlockRun<DB: DatabaseRef, INSP = ()> {
     pub(crate) vm: Vm<DB, INSP>,
     chain_id: u64,
     gas_used: u64,
-    bloom: Bloom,
-    receipts: Vec<ReceiptEnvelope>,
-    senders: Vec<Address>,
+    pub(crate) bloom: Bloom,
+    pub(crate) receipts: Vec<ReceiptEnvelope>,
+    pub(crate) senders: Vec<Address>,
 }
 
 /// Why a transaction was not executed.
@@ -59,28 +59,32 @@ impl<DB: DatabaseRef, INSP> BlockRun<DB, INSP> {
     ) -> Result<Self, Fault> {
         let height = Height(header.number);
         let vm = vm(evm_context(executor.block_rules(height), header, db), inspector);
-        let mut run = Self {
-            vm,
-            chain_id: executor.config.chain_id,
-            gas_used: 0,
-            bloom: Bloom::ZERO,
-            receipts: Vec::new(),
-            senders: Vec::new(),
-        };
-        if executor.config.fork_at(height) >= Fork::Prague {
-            run.store_parent_hash(header.parent_hash)?;
+        let mut run = Self::new(executor, vm);
+        match run.store_parent_hash(executor, header)? {
+            Some(refused) if !refused.is_success() => {
+                Err(Fault::new("EIP-2935's contract refused the parent's hash", format!("{refused:?}")))
+            }
+            _ => Ok(run),
         }
-        Ok(run)
     }
 
-    /// EIP-2935: the parent's hash goes into the history contract before anything else.
-    fn store_parent_hash(&mut self, parent_hash: B256) -> Result<(), Fault> {
-        let result = self.vm.system_call_commit(HISTORY_STORAGE_ADDRESS, parent_hash.into());
-        let result = result.map_err(|error| fault(&error))?;
-        if result.is_success() {
-            return Ok(());
+    /// A block that has not begun, in an EVM that is set up for it.
+    pub(crate) fn new(executor: &Executor, vm: Vm<DB, INSP>) -> Self {
+        let (receipts, senders) = (Vec::new(), Vec::new());
+        Self { vm, chain_id: executor.config.chain_id, gas_used: 0, bloom: Bloom::ZERO, receipts, senders }
+    }
+
+    /// EIP-2935: the parent's hash goes into the history contract before anything else. `None` before Prague.
+    pub(crate) fn store_parent_hash(
+        &mut self,
+        executor: &Executor,
+        header: &Header,
+    ) -> Result<Option<ExecutionResult>, Fault> {
+        if executor.config.fork_at(Height(header.number)) < Fork::Prague {
+            return Ok(None);
         }
-        Err(Fault::new("EIP-2935's contract refused the parent's hash", format!("{result:?}")))
+        let result = self.vm.system_call_commit(HISTORY_STORAGE_ADDRESS, header.parent_hash.into());
+        result.map(Some).map_err(|error| fault(&error))
     }
 
     /// The gas that the transactions so far have used.
@@ -110,15 +114,20 @@ impl<DB: DatabaseRef, INSP> BlockRun<DB, INSP> {
 
     /// Makes what a transaction did part of the block.
     pub(crate) fn keep(&mut self, transaction: &Transaction, ended: ResultAndState) {
+        self.keep_as(transaction.envelope().tx_type(), transaction.sender(), ended);
+    }
+
+    /// The same for what nobody signed.
+    pub(crate) fn keep_as(&mut self, tx_type: TxType, sender: Address, ended: ResultAndState) {
         let ResultAndState { result, state } = ended;
         self.vm.commit(state);
         self.gas_used += result.gas().tx_gas_used();
         let success = result.is_success();
         let logs = if let ExecutionResult::Success { logs, .. } = result { logs } else { Vec::new() };
-        let receipt = receipt(transaction, success, self.gas_used, logs);
+        let receipt = receipt(tx_type, success, self.gas_used, logs);
         self.bloom.accrue_bloom(receipt.logs_bloom());
         self.receipts.push(receipt);
-        self.senders.push(transaction.sender());
+        self.senders.push(sender);
     }
 
     /// Runs one transaction under the eyes of the inspector; nothing is part of the block until it is
@@ -204,16 +213,11 @@ pub(crate) fn fault<E: DBErrorMarker>(error: &EVMError<E, InvalidTransaction>) -
     Fault::new("the EVM or its state failed", error.to_string())
 }
 
-fn receipt(
-    transaction: &Transaction,
-    success: bool,
-    cumulative_gas_used: u64,
-    logs: Vec<Log>,
-) -> ReceiptEnvelope {
+fn receipt(tx_type: TxType, success: bool, cumulative_gas_used: u64, logs: Vec<Log>) -> ReceiptEnvelope {
     let logs_bloom = if logs.is_empty() { Bloom::ZERO } else { logs_bloom(&logs) };
     let receipt = Receipt { status: Eip658Value::Eip658(success), cumulative_gas_used, logs };
     let receipt = ReceiptWithBloom { receipt, logs_bloom };
-    match transaction.envelope().tx_type() {
+    match tx_type {
         TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
         TxType::Eip2930 => ReceiptEnvelope::Eip2930(receipt),
         TxType::Eip1559 => ReceiptEnvelope::Eip1559(receipt),

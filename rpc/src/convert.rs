@@ -47,18 +47,27 @@ pub(crate) fn transaction(
     index: usize,
     chain_id: u64,
 ) -> Result<TransactionView, RpcError> {
-    let header = block.block.header();
     let envelope = envelope(block, index, chain_id)?;
+    Ok(placed(envelope, block.senders[index], (block.block.header(), block.hash), index))
+}
+
+/// The transaction at `index` of the block with this header and its hash.
+pub(crate) fn placed(
+    envelope: Envelope,
+    sender: Address,
+    (header, hash): (&Header, B256),
+    index: usize,
+) -> TransactionView {
     let price = envelope.effective_gas_price(header.base_fee_per_gas);
     let transaction = view::Transaction {
-        inner: Recovered::new_unchecked(envelope, block.senders[index]),
-        block_hash: Some(block.hash),
+        inner: Recovered::new_unchecked(envelope, sender),
+        block_hash: Some(hash),
         block_number: Some(header.number),
         transaction_index: Some(index as u64),
         effective_gas_price: Some(price),
         block_timestamp: Some(header.timestamp),
     };
-    Ok(TransactionView { transaction, timeless: None })
+    TransactionView { transaction, timeless: None }
 }
 
 /// A transaction that waits in the pool; its price is the most that it offers, as geth has it.

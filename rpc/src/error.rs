@@ -53,6 +53,14 @@ pub enum RpcError {
         /// What the contract returned.
         data: Bytes,
     },
+    /// A simulated block breaks a rule, which has a code of its own.
+    #[error("{message}")]
+    Simulation {
+        /// The specification's.
+        code: i32,
+        /// In geth's words.
+        message: String,
+    },
     /// More than a client may ask for at once, on any node.
     #[error("{0}")]
     TooMuch(String),
@@ -107,6 +115,7 @@ impl From<RpcError> for ErrorObjectOwned {
                 Self::owned(ErrorCode::MethodNotFound.code(), message, None::<()>)
             }
             RpcError::Reverted { data, .. } => Self::owned(REVERTED, message, Some(data)),
+            RpcError::Simulation { code, .. } => Self::owned(code, message, None::<()>),
             RpcError::TooMuch(_) => Self::owned(CLIENT_LIMIT, message, None::<()>),
             RpcError::Limit(_) => Self::owned(LIMIT_EXCEEDED, message, None::<()>),
             RpcError::Internal(_) => {

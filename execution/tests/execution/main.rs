@@ -10,6 +10,8 @@ mod consensus_contract;
 mod forks;
 mod oracle;
 mod overrides;
+mod simulated_calls;
+mod simulated_chains;
 mod trace_bounds;
 mod traced;
 mod traces;

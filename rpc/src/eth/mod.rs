@@ -9,6 +9,7 @@ mod logs;
 mod overrides;
 mod params;
 mod proof;
+mod simulate;
 mod state;
 mod transactions;
 
@@ -45,6 +46,7 @@ pub(crate) fn module(eth: &Eth) -> Result<RpcModule<()>, RegisterMethodError> {
     module.merge(chain::ChainApiServer::into_rpc(eth.clone()))?;
     module.merge(state::StateApiServer::into_rpc(eth.clone()))?;
     module.merge(call::CallApiServer::into_rpc(eth.clone()))?;
+    module.merge(simulate::SimulateApiServer::into_rpc(eth.clone()))?;
     module.merge(fees::FeesApiServer::into_rpc(eth.clone()))?;
     module.merge(blocks::BlocksApiServer::into_rpc(eth.clone()))?;
     module.merge(transactions::TransactionsApiServer::into_rpc(eth.clone()))?;

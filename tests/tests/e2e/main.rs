@@ -13,6 +13,7 @@ mod pending;
 mod power_cut;
 mod reading;
 mod sharing;
+mod simulating;
 mod stranger;
 mod transactions;
 mod validators;
