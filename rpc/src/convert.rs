@@ -33,7 +33,7 @@ pub(crate) enum View<T> {
 pub(crate) type BlockView = View<view::Block<TransactionView>>;
 pub(crate) type HeaderView = View<view::Header>;
 
-/// The transaction at `index`, decoded.
+/// The transaction at `index` of a decided block, as it was signed.
 pub(crate) fn envelope(block: &StoredBlock, index: usize, chain_id: u64) -> Result<Envelope, RpcError> {
     let raw = block.block.transactions()[index].clone();
     UnrecoveredTransaction::decode(raw, chain_id)

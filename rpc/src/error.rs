@@ -31,6 +31,9 @@ pub enum RpcError {
         /// The head.
         head: Height,
     },
+    /// Nothing here is called that.
+    #[error("{0}")]
+    NotFound(&'static str),
     /// The parameters make no sense together.
     #[error("{0}")]
     InvalidParams(String),
@@ -67,6 +70,9 @@ pub enum RpcError {
     /// A limit of this node.
     #[error("{0}")]
     Limit(String),
+    /// What was waited for does not come any more.
+    #[error("the node is stopping")]
+    Stopping,
     /// This node's disk or a defect.
     #[error("internal error: {0}")]
     Internal(String),
@@ -118,6 +124,7 @@ impl From<RpcError> for ErrorObjectOwned {
             RpcError::Simulation { code, .. } => Self::owned(code, message, None::<()>),
             RpcError::TooMuch(_) => Self::owned(CLIENT_LIMIT, message, None::<()>),
             RpcError::Limit(_) => Self::owned(LIMIT_EXCEEDED, message, None::<()>),
+            RpcError::Stopping => Self::owned(ErrorCode::InternalError.code(), message, None::<()>),
             RpcError::Internal(_) => {
                 tracing::error!(%message, "a call failed");
                 Self::owned(ErrorCode::InternalError.code(), message, None::<()>)
@@ -125,6 +132,7 @@ impl From<RpcError> for ErrorObjectOwned {
             RpcError::UnknownBlock
             | RpcError::UnknownHash
             | RpcError::AboveHead { .. }
+            | RpcError::NotFound(_)
             | RpcError::Refused(_) => Self::owned(SERVER_ERROR, message, None::<()>),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use quorate_storage::{FoundLog, LogFilter, LogPage, Store};
+use quorate_storage::{FoundLog, LogFilter, LogPage, Store, StoredBlock};
 use quorate_types::{B256, Header, Height};
 use tokio::sync::watch;
 
@@ -48,6 +48,18 @@ impl Feed {
         found.ok_or(RpcError::UnknownBlock)
     }
 
+    /// The next block, as soon as it is decided.
+    ///
+    /// # Errors
+    /// See [`Feed::header`].
+    pub(crate) async fn block(&mut self) -> Result<Arc<StoredBlock>, RpcError> {
+        let height = self.next;
+        self.reached().await?;
+        let found = self.read(Weight::Read, move |store: &Store| Ok(store.block(height)?)).await?;
+        self.next = height.next();
+        found.ok_or(RpcError::UnknownBlock)
+    }
+
     /// The logs that pass `filter` of the next blocks that are decided, one at the least: perhaps none.
     ///
     /// # Errors
@@ -69,9 +81,8 @@ impl Feed {
 
     /// Waits until the next block is decided; tells the head then.
     async fn reached(&mut self) -> Result<Height, RpcError> {
-        let stopping = |_| RpcError::Internal("the node is stopping".to_owned());
         let next = self.next;
-        Ok(*self.head.wait_for(|head| *head >= next).await.map_err(stopping)?)
+        Ok(*self.head.wait_for(|head| *head >= next).await.map_err(|_| RpcError::Stopping)?)
     }
 
     async fn read<T: Send + 'static>(

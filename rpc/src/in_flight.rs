@@ -30,6 +30,28 @@ impl InFlightLayer {
     pub(crate) fn new() -> Self {
         Self { all: Arc::new(Semaphore::new(MAX_OF_ALL)) }
     }
+
+    /// Room for what comes in over another protocol, whose own bounds are those of one connection.
+    ///
+    /// # Errors
+    /// When all of it is taken.
+    pub(crate) fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RpcError> {
+        let room = self.all.clone().try_acquire_many_owned(units(bytes));
+        room.map_err(|_| RpcError::Limit("the node is busy with other calls: try again".to_owned()))
+    }
+
+    /// The same for a stream, which waits for it: meanwhile its client does.
+    ///
+    /// # Errors
+    /// None while the node runs.
+    pub(crate) async fn room_in_time(&self, bytes: usize) -> Result<OwnedSemaphorePermit, RpcError> {
+        self.all.clone().acquire_many_owned(units(bytes)).await.map_err(|_| RpcError::Stopping)
+    }
+}
+
+/// However large one request may be by the configuration, it may come alone.
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT_BYTES).clamp(1, MAX_OF_CONNECTION)).unwrap_or(u32::MAX)
 }
 
 /// A WebSocket's service is made once, so its own places are counted here; over HTTP each request has one, and the protocol
@@ -53,9 +75,7 @@ pub(crate) struct InFlight<S> {
 impl<S> InFlight<S> {
     /// Room for so many bytes of parameters, until it is dropped.
     fn room(&self, bytes: usize) -> Result<[OwnedSemaphorePermit; 2], RpcError> {
-        // However large one request may be by the configuration, it may come alone.
-        let units = bytes.div_ceil(UNIT_BYTES).clamp(1, MAX_OF_CONNECTION);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let units = units(bytes);
         let take = |places: &Arc<Semaphore>, what: &str| {
             places.clone().try_acquire_many_owned(units).map_err(|_| RpcError::Limit(what.to_owned()))
         };

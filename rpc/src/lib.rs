@@ -1,13 +1,14 @@
 //! # quorate-rpc: what SDK clients talk to
 //!
-//! One port for JSON-RPC over HTTP and WebSocket and for `GET /health`: Ethereum's execution API as wallets and
-//! libraries expect it, and the `quorate` namespace for what Ethereum has no name for.
+//! One port for JSON-RPC over HTTP and WebSocket, for gRPC and for `GET /health`: Ethereum's execution API as wallets and
+//! libraries expect it, the `quorate` namespace for what Ethereum has no name for, and `quorate.v1`, the same in protobuf.
 //!
 //! What it never knows: the network and the replica. It reads storage, runs calls, hands transactions to the
 //! ingress, and shows what [`Backend`]'s watches say.
 //!
 //! ```text
 //! TCP -> accept loop -> App::dispatch -+- POST / or upgrade -> jsonrpsee -> InFlight -> Wording -> eth, debug, txpool, ... -> Backend
+//!                                      +- application/grpc  -> tonic -> grpc::Api -> Backend
 //!                                      +- anything else     -> axum: /health
 //! ```
 //! `wording` puts the framework's refusals in geth's words; a refusal of ours is an [`RpcError`].
@@ -26,11 +27,13 @@ mod config;
 mod consensus;
 mod convert;
 mod criteria;
+mod cursor;
 mod debug;
 mod error;
 mod eth;
 mod feed;
 mod fisco;
+mod grpc;
 mod ids;
 mod in_flight;
 mod modules;

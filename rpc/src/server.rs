@@ -1,4 +1,4 @@
-//! One port for all that SDK clients speak: JSON-RPC over HTTP and WebSocket, and `GET /health`. The accept loop looks
+//! One port for all that SDK clients speak: JSON-RPC over HTTP and WebSocket, gRPC, and `GET /health`. The accept loop looks
 //! at each request and hands it on; another protocol joins by another arm in [`App::dispatch`].
 
 use std::{
@@ -42,7 +42,7 @@ use crate::{
     criteria::Criteria,
     debug::{DebugApiServer, trace::TraceApiServer},
     eth::{self, Eth},
-    fisco,
+    fisco, grpc,
     ids::HexIds,
     in_flight::InFlightLayer,
     modules,
@@ -83,6 +83,9 @@ pub enum ServeError {
     /// Two methods of one name: a defect.
     #[error("rpc methods: {0}")]
     Methods(#[from] RegisterMethodError),
+    /// The services' descriptors do not fit each other: a defect.
+    #[error("grpc services: {0}")]
+    Services(#[from] tonic_reflection::server::Error),
 }
 
 /// The server, ready to serve listeners.
@@ -97,6 +100,7 @@ pub struct RpcServer {
 #[derive(Clone)]
 struct App {
     web: Router,
+    grpc: Router,
     rpc: TowerServiceBuilder<Stack<WordingLayer, Stack<InFlightLayer, Identity>>, Identity>,
     methods: Methods,
     stop: StopHandle,
@@ -105,10 +109,10 @@ struct App {
 }
 
 impl RpcServer {
-    /// All methods over `backend`, within `limits`.
+    /// All methods over `backend`, within `limits`. It must be called within the runtime.
     ///
     /// # Errors
-    /// When two methods have one name.
+    /// When two methods have one name, or the services' descriptors do not fit each other.
     pub fn new(backend: Backend, limits: RpcLimits) -> Result<Self, ServeError> {
         let health = backend.status.clone();
         let web = Router::new().route(
@@ -131,13 +135,19 @@ impl RpcServer {
             .build();
         let wording = WordingLayer { max_response_bytes: MAX_RESPONSE_BYTES, max_batch_time: MAX_BATCH_TIME };
         let (stop, sessions) = stop_channel();
+        let in_flight = InFlightLayer::new();
+        let (turns, criteria) = (Turns::new(limits.call_timeout), Criteria::default());
+        let eth = Eth::new(backend, limits, turns.clone(), criteria.clone());
+        let shared = (turns.clone(), criteria.clone(), in_flight.clone());
+        let largest = usize::try_from(MAX_RESPONSE_BYTES).unwrap_or(usize::MAX);
         let app = App {
             web,
+            grpc: grpc::services(grpc::Api::new(eth.clone(), limits, shared), largest)?,
             rpc: Server::builder()
                 .set_config(config)
-                .set_rpc_middleware(RpcServiceBuilder::new().layer(InFlightLayer::new()).layer(wording))
+                .set_rpc_middleware(RpcServiceBuilder::new().layer(in_flight).layer(wording))
                 .to_service_builder(),
-            methods: methods(backend, limits)?,
+            methods: methods(eth, limits, turns, criteria)?,
             stop,
             next_id: Arc::default(),
         };
@@ -200,6 +210,9 @@ impl RpcServer {
 
 impl App {
     async fn dispatch(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        if grpc::is_meant(&request) {
+            return grpc::answer(self.grpc, request).await;
+        }
         let upgrade = request.headers().get(header::UPGRADE);
         let websocket = upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
         let json_rpc = websocket || matches!(*request.method(), Method::POST | Method::OPTIONS);
@@ -217,12 +230,15 @@ impl App {
     }
 }
 
-fn methods(backend: Backend, limits: RpcLimits) -> Result<Methods, RegisterMethodError> {
+fn methods(
+    eth: Eth,
+    limits: RpcLimits,
+    turns: Turns,
+    criteria: Criteria,
+) -> Result<Methods, RegisterMethodError> {
     let mut module = RpcModule::new(());
-    let turns = Turns::new(limits.call_timeout);
-    let criteria = Criteria::default();
-    module.merge(subscribe::module(backend.clone(), limits, turns.clone(), criteria.clone())?)?;
-    let eth = Eth::new(backend.clone(), limits, turns, criteria);
+    let backend = eth.backend.clone();
+    module.merge(subscribe::module(backend.clone(), limits, turns, criteria)?)?;
     module.merge(eth::module(&eth)?)?;
     module.merge(TraceApiServer::into_rpc(eth.clone()))?;
     module.merge(DebugApiServer::into_rpc(eth.clone()))?;
@@ -280,7 +296,10 @@ mod tests {
     #[tokio::test]
     async fn every_method_is_described() {
         let folder = tempfile::tempdir().expect("a folder");
-        let methods = methods(backend(folder.path()), RpcLimits::default()).expect("no name twice");
+        let (limits, criteria) = (RpcLimits::default(), Criteria::default());
+        let turns = Turns::new(limits.call_timeout);
+        let eth = Eth::new(backend(folder.path()), limits, turns.clone(), criteria.clone());
+        let methods = methods(eth, limits, turns, criteria).expect("no name twice");
         let (document, _) = methods
             .raw_json_request(r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#, 1)
             .await

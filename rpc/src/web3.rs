@@ -29,11 +29,16 @@ pub(crate) trait NetApi {
 #[derive(Clone)]
 pub(crate) struct Web3(pub(crate) Backend);
 
+/// The program in one line, as geth tells it.
+pub(crate) fn client_version() -> String {
+    let (version, rust) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_RUST_VERSION"));
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("Quorate/v{version}/{os}-{arch}/rust{rust}")
+}
+
 impl Web3ApiServer for Web3 {
     fn client_version(&self) -> RpcResult<String> {
-        let (version, rust) = (env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_RUST_VERSION"));
-        let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-        Ok(format!("Quorate/v{version}/{os}-{arch}/rust{rust}"))
+        Ok(client_version())
     }
 
     fn sha3(&self, data: Bytes) -> RpcResult<B256> {

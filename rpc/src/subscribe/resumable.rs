@@ -10,12 +10,11 @@ use jsonrpsee::{
     core::{RegisterMethodError, SubscriptionError},
     types::{ErrorObjectOwned, Params},
 };
-use quorate_storage::FoundLog;
-use quorate_types::{Bytes, Height};
+use quorate_types::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Followed, Subscriptions, malformed, push};
-use crate::{convert, error::RpcError, eth::FilterParam, feed::Feed};
+use crate::{convert, cursor::Cursor, error::RpcError, eth::FilterParam, feed::Feed};
 
 /// What a client asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -34,36 +33,6 @@ struct Request {
 struct Event {
     log: Log,
     cursor: Bytes,
-}
-
-/// A place between two logs: a block, and how many of its logs are behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cursor {
-    height: Height,
-    logs: u32,
-}
-
-impl Cursor {
-    /// Behind a log.
-    const fn behind(log: &FoundLog) -> Self {
-        Self { height: log.height, logs: log.log_index.saturating_add(1) }
-    }
-
-    /// Whether a log comes after it.
-    fn precedes(self, log: &FoundLog) -> bool {
-        (log.height, log.log_index) >= (self.height, self.logs)
-    }
-
-    /// Twelve bytes: the height and the count, big-endian, so that cursors sort as what they stand for.
-    fn encode(self) -> Bytes {
-        [&self.height.0.to_be_bytes()[..], &self.logs.to_be_bytes()[..]].concat().into()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (height, logs) = bytes.split_first_chunk::<8>()?;
-        let logs = <[u8; 4]>::try_from(logs).ok()?;
-        Some(Self { height: Height(u64::from_be_bytes(*height)), logs: u32::from_be_bytes(logs) })
-    }
 }
 
 pub(super) fn register(module: &mut RpcModule<Subscriptions>) -> Result<(), RegisterMethodError> {
@@ -88,7 +57,7 @@ async fn serve(
             return Ok(());
         }
     };
-    let feed = Feed::from(&context.backend, &context.turns, start.height);
+    let feed = Feed::from(&context.backend, &context.turns, start.height());
     let sink = pending.accept().await?;
     tokio::select! {
         () = sink.closed() => Ok(()),
@@ -112,10 +81,9 @@ impl Subscriptions {
         }
         let followed = self.followed(&request.filter)?;
         let start = match (request.cursor, request.from_block) {
-            (Some(cursor), _) => Cursor::decode(&cursor)
-                .ok_or_else(|| RpcError::InvalidParams("the cursor is none of this method's".to_owned()))?,
-            (None, Some(from)) => Cursor { height: self.backend.height_of(from), logs: 0 },
-            (None, None) => Cursor { height: self.backend.store.head().height.next(), logs: 0 },
+            (Some(cursor), _) => Cursor::read(&cursor)?,
+            (None, Some(from)) => Cursor::at(self.backend.height_of(from)),
+            (None, None) => Cursor::at(self.backend.store.head().height.next()),
         };
         Ok((followed, start))
     }
@@ -134,22 +102,5 @@ impl Subscriptions {
                 push(sink, &Event { log: convert::found_log(log), cursor }).await?;
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_reads_back_and_sorts_as_its_place() {
-        let cursors = [(1, 5), (1, 256), (2, 0), (256, 1)]
-            .map(|(height, logs)| Cursor { height: Height(height), logs });
-        for cursor in cursors {
-            assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
-        }
-        assert!(cursors.map(Cursor::encode).is_sorted());
-        assert_eq!(Cursor::decode(&[0; 11]), None);
-        assert_eq!(Cursor::decode(&[0; 13]), None);
     }
 }

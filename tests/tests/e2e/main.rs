@@ -9,6 +9,7 @@ mod faults;
 mod fisco;
 mod flood;
 mod following;
+mod grpc;
 mod pending;
 mod power_cut;
 mod reading;
