@@ -11,7 +11,7 @@ use quorate_types::{B256, Bytes, ChainConfig, Height, NodeId};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{ConsensusRecord, ConsensusState};
+use crate::{ConsensusRecord, ConsensusState, RpcError};
 
 /// Everything that the handlers use.
 #[derive(Clone)]
@@ -36,6 +36,17 @@ pub struct Backend {
     pub record: ConsensusRecord,
     /// The chain's agreed settings.
     pub chain: Arc<ChainConfig>,
+}
+
+impl Backend {
+    /// Hands in a transaction; answers when it is in the pool, not when it is in a block.
+    pub(crate) async fn submit(&self, raw: Bytes) -> Result<B256, RpcError> {
+        let (reply, answer) = oneshot::channel();
+        let busy =
+            |_| RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
+        self.submissions.try_send(Submission { raw, reply }).map_err(busy)?;
+        answer.await.map_err(|_| RpcError::Stopping)?.map_err(RpcError::Refused)
+    }
 }
 
 /// A raw transaction on its way into the pool.

@@ -23,6 +23,7 @@
 
 mod arity;
 mod backend;
+mod body;
 mod config;
 mod consensus;
 mod convert;

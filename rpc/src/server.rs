@@ -39,6 +39,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     Backend, RpcLimits,
+    body::{Bodies, Received},
     criteria::Criteria,
     debug::{DebugApiServer, trace::TraceApiServer},
     eth::{self, Eth},
@@ -59,6 +60,8 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client that does not finish its request's head by then is cut off; between two requests as well, so it
 /// is as long as geth's idle time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
+/// A client has so long for the body of its request, as geth gives it.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Dead HTTP/2 connections are found by pings this often.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long answers under way have when the node stops.
@@ -103,6 +106,7 @@ struct App {
     grpc: Router,
     rpc: TowerServiceBuilder<Stack<WordingLayer, Stack<InFlightLayer, Identity>>, Identity>,
     methods: Methods,
+    bodies: Bodies,
     stop: StopHandle,
     /// Each request and each WebSocket session needs an id of its own: subscriptions hang on it.
     next_id: Arc<AtomicU32>,
@@ -148,6 +152,7 @@ impl RpcServer {
                 .set_rpc_middleware(RpcServiceBuilder::new().layer(in_flight).layer(wording))
                 .to_service_builder(),
             methods: methods(eth, limits, turns, criteria)?,
+            bodies: Bodies::new(usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX), BODY_TIMEOUT),
             stop,
             next_id: Arc::default(),
         };
@@ -211,17 +216,27 @@ impl RpcServer {
 impl App {
     async fn dispatch(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         if grpc::is_meant(&request) {
-            return grpc::answer(self.grpc, request).await;
+            return grpc::answer(self.grpc, request.map(Body::new)).await;
         }
         let upgrade = request.headers().get(header::UPGRADE);
         let websocket = upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
         let json_rpc = websocket || matches!(*request.method(), Method::POST | Method::OPTIONS);
         if json_rpc && request.uri().path() == "/" {
+            let (head, body) = request.into_parts();
+            // A session's messages have no end: each is bounded for itself.
+            let (body, _room) = if websocket {
+                (Body::new(body), None)
+            } else {
+                match self.bodies.read(body).await {
+                    Ok(Received { bytes, room }) => (Body::from(bytes), room),
+                    Err(status) => return Ok(status.into_response()),
+                }
+            };
             let id = self.next_id.fetch_add(1, Ordering::Relaxed);
             let service = self.rpc.connection_id(id).build(self.methods, self.stop);
             // Browsers' wallets come from other origins; nothing here depends on cookies.
             let mut service = tower::ServiceBuilder::new().layer(CorsLayer::permissive()).service(service);
-            return Ok(match service.call(request).await {
+            return Ok(match service.call(Request::from_parts(head, body)).await {
                 Ok(response) => response.map(Body::new),
                 Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
             });

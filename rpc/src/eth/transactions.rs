@@ -10,11 +10,9 @@ use jsonrpsee::{
 };
 use quorate_storage::StoredBlock;
 use quorate_types::{B256, Bytes, U64};
-use tokio::sync::oneshot;
 
 use super::Eth;
 use crate::{
-    Submission,
     convert::{self, TransactionView},
     error::RpcError,
 };
@@ -89,14 +87,8 @@ fn raw((block, index): &Place) -> Bytes {
 
 #[async_trait]
 impl TransactionsApiServer for Eth {
-    /// Answers on admission to the pool, not on inclusion.
     async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256> {
-        let (reply, answer) = oneshot::channel();
-        let busy =
-            || RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
-        self.backend.submissions.try_send(Submission { raw, reply }).map_err(|_| busy())?;
-        let admitted = answer.await.map_err(|_| RpcError::Internal("the node is stopping".to_owned()))?;
-        Ok(admitted.map_err(RpcError::Refused)?)
+        Ok(self.backend.submit(raw).await?)
     }
 
     async fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {

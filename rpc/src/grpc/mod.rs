@@ -26,13 +26,12 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{Router, body::Body};
 use hyper::{Request, Response, body::Incoming, header};
-use quorate_types::B256;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::service::Routes;
 use tower::ServiceExt as _;
 
 use crate::{
-    Backend, RpcLimits, Submission,
+    Backend, RpcLimits,
     criteria::Criteria,
     error::RpcError,
     eth::Eth,
@@ -100,15 +99,6 @@ impl Api {
         let eth = self.eth.clone();
         self.turns.run(weight, move || work(&eth)).await
     }
-
-    /// Hands in one transaction; answers when it is in the pool.
-    async fn send_one(&self, raw: bytes::Bytes) -> Result<B256, RpcError> {
-        let (reply, answer) = oneshot::channel();
-        let busy =
-            |_| RpcError::Limit("the node is busy: too many transactions are waiting; try again".to_owned());
-        self.backend.submissions.try_send(Submission { raw: raw.into(), reply }).map_err(busy)?;
-        answer.await.map_err(|_| RpcError::Stopping)?.map_err(RpcError::Refused)
-    }
 }
 
 fn window_of(backend: &Backend) -> usize {
@@ -122,12 +112,9 @@ pub(crate) fn is_meant(request: &Request<Incoming>) -> bool {
 }
 
 /// Answers a request, within the time that its client gives.
-pub(crate) async fn answer(
-    services: Router,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+pub(crate) async fn answer(services: Router, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let patience = deadline::of(request.headers());
-    let answered = services.oneshot(request.map(Body::new));
+    let answered = services.oneshot(request);
     let Some(patience) = patience else { return answered.await };
     let late = |_| Ok(status::late("the client's deadline is over").into_http());
     tokio::time::timeout(patience, answered).await.unwrap_or_else(late)
@@ -165,4 +152,22 @@ pub(crate) fn services(
         .add_service(describe().build_v1()?)
         .add_service(describe().build_v1alpha()?);
     Ok(routes.prepare().into_axum_router())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::any;
+
+    use super::*;
+
+    /// Given a client that says how long it waits, when nothing comes by then, then it is told so, whatever is being done for it.
+    #[tokio::test]
+    async fn the_clients_deadline_is_kept() {
+        let services = Router::new().fallback(any(std::future::pending::<()>));
+        let request = Request::post("/quorate.v1.TransactionService/SendAndWait");
+        let request = request.header("grpc-timeout", "10m").body(Body::empty()).expect("a request");
+        let response = answer(services, request).await.expect("an answer");
+        let status = tonic::Status::from_header_map(response.headers()).expect("a status");
+        assert_eq!(status.code(), tonic::Code::DeadlineExceeded);
+    }
 }

