@@ -45,6 +45,7 @@
 //! ```
 
 mod access_list;
+mod alone;
 mod build;
 mod call;
 mod check;
@@ -63,6 +64,7 @@ mod trace;
 mod transaction;
 
 pub use access_list::AccessListOutcome;
+pub use alone::Alone;
 pub use build::{BuildPlan, Built};
 pub use call::{CallFee, CallLimits, CallOutcome, CallRequest, CallStatus};
 pub use check::Proposed;

@@ -38,6 +38,7 @@ mod recovered;
 mod serve;
 mod sharing;
 mod standing;
+mod statetest;
 mod status;
 mod stop;
 mod sync_task;

@@ -34,7 +34,7 @@ pub struct Cluster {
 }
 
 /// The binary that cargo built beside this program, or above this test.
-fn node_binary() -> PathBuf {
+pub fn node_binary() -> PathBuf {
     let this = std::env::current_exe().expect("a program has a path");
     let folder = this.parent().expect("target/release, or deps below it");
     let release = if folder.ends_with("deps") { folder.parent().expect("target/release") } else { folder };

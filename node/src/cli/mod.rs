@@ -5,6 +5,7 @@
 
 mod config;
 mod consensus;
+mod evm;
 mod genesis;
 mod health;
 mod output;
@@ -95,6 +96,9 @@ enum Command {
     Validators(validators::Command),
     /// Checks the head that a node shows from the genesis file on, without trust in that node; exits 8 when it is not proven.
     Verify(verify::VerifyArgs),
+    /// Runs the EVM without a chain.
+    #[command(subcommand)]
+    Evm(evm::Command),
     /// Exits 0 when the node is well, 5 when it is not, 4 when it does not answer.
     Health(NodeArgs),
     /// Prints the completion script of a shell.
@@ -139,6 +143,7 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
         Command::Consensus(command) => consensus::run(&command, format)?,
         Command::Validators(command) => validators::run(&command, format)?,
         Command::Verify(args) => verify::run(&args, format)?,
+        Command::Evm(command) => return Ok(evm::run(&command)?.into()),
         Command::Health(node) => return Ok(health::run(&node.client()?, format)?.into()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), program_name(), &mut std::io::stdout());

@@ -89,6 +89,22 @@ impl TrieUpdate {
         Ok(Self { layers })
     }
 
+    /// The trie of a state that is on no disk: `state`, which are changes to nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::TooManyAccounts`].
+    pub fn from_nothing(state: &StateChanges) -> Result<Self, StorageError> {
+        Self::new(&AccountTrie::default(), None, state, &|_| Ok(BTreeMap::new()))
+    }
+
+    /// The trie after `changes` to that state.
+    ///
+    /// # Errors
+    /// [`StorageError::DoesNotFit`] when the changes start from another state, [`StorageError::TooManyAccounts`].
+    pub fn then(&self, changes: &StateChanges) -> Result<Self, StorageError> {
+        Self::new(&AccountTrie::default(), Some(self), changes, &|_| Ok(BTreeMap::new()))
+    }
+
     /// The trie after the block.
     pub(crate) fn trie(&self) -> &AccountTrie {
         &self.top().trie

@@ -15,6 +15,7 @@ mod power_cut;
 mod reading;
 mod sharing;
 mod simulating;
+mod state_tests;
 mod stranger;
 mod transactions;
 mod validators;
