@@ -1,16 +1,28 @@
 //! Connections: made once, made again.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use quorate_proto::TransactionBatch;
 
-use super::{Chain, LOOPBACK, address_of, assert_they_talk, connect, eventually, hello};
+use super::{Chain, address_of, assert_they_talk, connect, eventually, hello};
 use crate::{NetworkError, NetworkEvent, PeerAddress};
 
-/// A port that was free a moment ago.
+/// A port that nothing listens on now, below those that the system gives to outgoing connections: one of these could be taken again
+/// before it is used.
 fn free_port() -> std::net::SocketAddr {
-    std::net::TcpListener::bind(LOOPBACK).and_then(|socket| socket.local_addr()).expect("a free port")
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = 10_000 + u16::try_from(std::process::id() % 400).expect("below 400") * 25;
+    loop {
+        let address = ([127, 0, 0, 1], start + NEXT.fetch_add(1, Ordering::Relaxed)).into();
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 #[tokio::test]
