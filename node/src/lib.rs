@@ -31,6 +31,7 @@ mod labels;
 mod logging;
 mod metrics;
 pub mod node;
+mod open_files;
 mod ops;
 mod over_quota;
 mod peering;

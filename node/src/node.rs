@@ -21,7 +21,7 @@ use std::{
 
 use eyre::WrapErr as _;
 
-use crate::{config::NodeConfig, exit::Exit, logging, stop::Stop};
+use crate::{config::NodeConfig, exit::Exit, logging, open_files, stop::Stop};
 
 /// How long what still runs may take when all tasks have ended; the promise to an operator is 5 seconds for all.
 const LAST_TIMEOUT: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ pub enum VoteLogTrust {
 /// When it cannot start: configuration, files, ports, data.
 pub fn run(config: NodeConfig, trust: VoteLogTrust) -> eyre::Result<ExitCode> {
     logging::install(&config.log)?;
+    open_files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -20,7 +20,7 @@ use crate::{
     config::NodeConfig,
     driver::{Driver, DriverQueues, SigningDesk},
     labels::Labels,
-    metrics, ops, peering,
+    metrics, open_files, ops, peering,
     stop::Stop,
 };
 
@@ -131,7 +131,7 @@ fn spawn_vital(
 fn limits(config: &NodeConfig) -> RpcLimits {
     let rpc = &config.rpc;
     RpcLimits {
-        max_connections: rpc.max_connections,
+        max_connections: open_files::room_for_clients(rpc.max_connections),
         max_body_bytes: rpc.max_body_bytes,
         max_batch: rpc.max_batch,
         max_subscriptions: rpc.max_subscriptions,

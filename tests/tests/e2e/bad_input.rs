@@ -15,7 +15,7 @@ use quorate_tests::{
 };
 
 /// Sends raw bytes to a port, and returns what comes back before the peer closes or falls silent.
-fn shout(port: u16, bytes: &[u8]) -> String {
+pub fn shout(port: u16, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     stream.set_read_timeout(Some(std::time::Duration::from_secs(2))).expect("a timeout");
     // The node may close in the middle of it.

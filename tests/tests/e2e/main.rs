@@ -10,6 +10,7 @@ mod fisco;
 mod flood;
 mod following;
 mod grpc;
+mod hostile;
 mod pending;
 mod power_cut;
 mod reading;
