@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench bench-alive soak testnet testnet-down test power-cuts flood observer-memory fuzz check fmt
+.PHONY: help system build bench bench-alive bench-rpc soak testnet testnet-down test power-cuts flood observer-memory fuzz check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -36,6 +36,9 @@ bench: build ## Runs a network under load and prints what it reaches
 
 bench-alive: build ## Measures what dead validators cost
 	cargo bench --workspace --bench alive
+
+bench-rpc: build ## Measures JSON-RPC beside jsonrpsee alone, and beside anvil where ANVIL=FILE is one
+	cargo bench --workspace --bench rpc
 
 MINUTES ?= 10
 soak: system ## Breaks real networks at random: MINUTES=n [SEED=s], or SCENARIO=FILE
