@@ -3,7 +3,7 @@
 //! Every value comes from the record, none from what the rows held before, so that writing a block's
 //! rows twice, or again after a crash, changes nothing.
 
-use quorate_types::{AccountChange, Address, Height};
+use quorate_types::{AccountChange, AccountState, Address, Height, U256};
 
 use crate::{
     StorageError, codec,
@@ -41,29 +41,57 @@ pub(crate) fn write_rows(database: &Database, block: &Pending) -> Result<(), Sto
 }
 
 fn put_account(batch: &mut Batch<'_>, height: Height, address: Address, change: &AccountChange) {
-    match change.after {
-        Some(account) => batch.put(Column::Accounts, address, codec::encode_account(Some(account))),
-        None => batch.delete(Column::Accounts, address),
-    }
+    set_account(batch, address, change.after);
     if has_history(height) && change.before != change.after {
         let key = [address.as_slice(), &height_key(height)].concat();
         batch.put(Column::AccountHistory, key, codec::encode_account(change.before));
     }
 }
 
+fn set_account(batch: &mut Batch<'_>, address: Address, account: Option<AccountState>) {
+    match account {
+        Some(account) => batch.put(Column::Accounts, address, codec::encode_account(Some(account))),
+        None => batch.delete(Column::Accounts, address),
+    }
+}
+
+fn set_slot(batch: &mut Batch<'_>, key: [u8; 52], value: U256) {
+    if value.is_zero() {
+        batch.delete(Column::Slots, key);
+    } else {
+        batch.put(Column::Slots, key, codec::encode_word(value));
+    }
+}
+
 fn put_slots(batch: &mut Batch<'_>, height: Height, address: Address, change: &AccountChange) {
     for (slot, value) in &change.storage {
         let key = slot_key(address, *slot);
-        if value.after.is_zero() {
-            batch.delete(Column::Slots, key);
-        } else {
-            batch.put(Column::Slots, key, codec::encode_word(value.after));
-        }
+        set_slot(batch, key, value.after);
         if has_history(height) && value.before != value.after {
             let key = [&key[..], &height_key(height)].concat();
             batch.put(Column::SlotHistory, key, codec::encode_word(value.before));
         }
     }
+}
+
+/// Takes back what [`write_rows`] wrote of a block that is the last one with rows. Code stays: it is found by its hash
+/// alone.
+pub(crate) fn erase_rows(batch: &mut Batch<'_>, block: &Pending) {
+    let height = height_key(block.height);
+    for (address, change) in &block.changes.accounts {
+        set_account(batch, *address, change.before);
+        batch.delete(Column::AccountHistory, [address.as_slice(), &height].concat());
+        for (slot, value) in &change.storage {
+            let key = slot_key(*address, *slot);
+            set_slot(batch, key, value.before);
+            batch.delete(Column::SlotHistory, [&key[..], &height].concat());
+        }
+    }
+    batch.delete(Column::Heights, block.hash);
+    block.transactions.keys().for_each(|hash| batch.delete(Column::Transactions, hash));
+    block.log_keys.iter().for_each(|key| batch.delete(Column::LogIndex, log_index_key(*key, block.height)));
+    batch.delete(Column::TrieUndo, height);
+    batch.put(Column::Meta, APPLIED, height_key(Height(block.height.0 - 1)));
 }
 
 /// Nobody can ask for the state before block 0.

@@ -56,7 +56,7 @@ pub(crate) enum Column {
 
 impl Column {
     /// All of them.
-    const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Meta,
         Self::Headers,
         Self::Bodies,
@@ -141,7 +141,7 @@ impl Batch<'_> {
             return Err(StorageError::Halted { path: database.path.clone() });
         }
         let mut options = WriteOptions::default();
-        options.set_sync(durability == Durability::Synced);
+        options.set_sync(durability == Durability::Synced && !database.scratch);
         database.db.write_opt(rows, &options).map_err(|source| {
             database.halted.store(true, Ordering::Release);
             database.error(doing, source)
@@ -154,6 +154,8 @@ pub(crate) struct Database {
     db: DB,
     path: PathBuf,
     halted: AtomicBool,
+    /// See [`StoreOptions::scratch`].
+    scratch: bool,
 }
 
 impl Database {
@@ -173,7 +175,7 @@ impl Database {
         let columns = names.into_iter().map(|name| ColumnFamilyDescriptor::new(name, column_options(&cache)));
         let db = DB::open_cf_descriptors(&settings, path, columns)
             .map_err(|error| database("opening (another process may have it open)", error))?;
-        Ok(Self { db, path: path.to_owned(), halted: AtomicBool::new(false) })
+        Ok(Self { db, path: path.to_owned(), halted: AtomicBool::new(false), scratch: options.scratch })
     }
 
     /// The folder.

@@ -99,6 +99,16 @@ pub enum StorageError {
         /// The block that was to be committed.
         offered: B256,
     },
+    /// Blocks that others decided too cannot be taken back.
+    #[error(
+        "block {head} is final: {validators} validators decide this chain, and only one process's own chain can be rewound"
+    )]
+    Final {
+        /// The head's height.
+        head: Height,
+        /// How many decide the next height.
+        validators: usize,
+    },
     /// The block is not the one after the head.
     #[error("block {height} cannot be committed on head {head}: the next height is {}", head.next())]
     NotNext {
@@ -234,6 +244,7 @@ impl StorageError {
             | Self::Genesis(_)
             | Self::Validators(_)
             | Self::Conflict { .. }
+            | Self::Final { .. }
             | Self::NotNext { .. }
             | Self::WrongParent { .. }
             | Self::Mismatch { .. }

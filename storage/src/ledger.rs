@@ -150,6 +150,11 @@ impl Ledger {
         });
     }
 
+    /// Makes an earlier block the head again; every row is written.
+    pub(crate) fn publish_rewound(&self, head: Head, trie: AccountTrie) {
+        self.published.store(Arc::new(Published { head: Arc::new(head), trie, pending: Vec::new() }));
+    }
+
     /// The account as of `height`, by rows alone: right for every account that no pending block at or
     /// below `height` changes.
     ///

@@ -39,6 +39,7 @@ mod ledger;
 mod logs;
 mod prove;
 mod reads;
+mod rewind;
 mod slots;
 mod snapshot;
 mod state_view;

@@ -33,12 +33,15 @@ pub struct StoreOptions {
     pub block_cache_bytes: usize,
     /// Memory for decoded blocks that RPC reads again and again, in bytes.
     pub cached_blocks_bytes: u64,
+    /// Whether the folder ends with the process, as a development chain's does: then nothing waits for the disk, and a power
+    /// cut loses the chain.
+    pub scratch: bool,
 }
 
 impl Default for StoreOptions {
     /// 128 MiB of rows and 64 MiB of blocks: four nodes on one machine stay below 1 GiB.
     fn default() -> Self {
-        Self { block_cache_bytes: 128 << 20, cached_blocks_bytes: 64 << 20 }
+        Self { block_cache_bytes: 128 << 20, cached_blocks_bytes: 64 << 20, scratch: false }
     }
 }
 
@@ -178,7 +181,11 @@ pub(crate) fn put_record(batch: &mut Batch<'_>, executed: &ExecutedBlock) {
     batch.put(Column::Bodies, key, codec::encode_body(&body));
     batch.put(Column::Receipts, key, codec::encode_receipts(&executed.receipts));
     batch.put(Column::Changes, key, codec::encode_changes(&executed.changes));
-    batch.put(Column::Meta, HEAD, [&key[..], hash.as_slice()].concat());
+    put_head(batch, block.height(), hash);
+}
+
+pub(crate) fn put_head(batch: &mut Batch<'_>, height: Height, hash: B256) {
+    batch.put(Column::Meta, HEAD, [&height_key(height)[..], hash.as_slice()].concat());
 }
 
 fn check_folder(database: &Database, schema: &[u8], expected: B256) -> Result<(), StorageError> {
@@ -224,7 +231,8 @@ fn write_missing_rows(database: &Database, head: Height) -> Result<(), StorageEr
     Ok(())
 }
 
-fn pending_from_record(database: &Database, height: Height) -> Result<Pending, StorageError> {
+/// What the rows of a block are made of.
+pub(crate) fn pending_from_record(database: &Database, height: Height) -> Result<Pending, StorageError> {
     let hash = record(database, Column::Headers, height, codec::decode_header_hash)?;
     let body = record(database, Column::Bodies, height, codec::decode_body)?;
     let receipts = record(database, Column::Receipts, height, codec::decode_receipts)?;

@@ -21,7 +21,7 @@ use crate::{
 /// otherwise, and Solidity callers would see no contract.
 const SYSTEM_CODE: Bytes = bytes!("fe");
 /// What block explorers expect a chain id to stay below, so that EIP-155's `v` fits 64 bits.
-const MAX_CHAIN_ID: u64 = (1 << 63) - 37;
+pub const MAX_CHAIN_ID: u64 = (1 << 63) - 37;
 /// A transfer's gas: a block must hold at least one.
 const MIN_GAS_LIMIT: u64 = 21_000;
 

@@ -53,7 +53,7 @@ pub use certificate::{
     CertificateError, CommitCertificate, PrepareCertificate, QuorumCertificate, VoteTally,
 };
 pub use executed::ExecutedBlock;
-pub use genesis::{BaseFee, ChainConfig, Fork, Genesis, GenesisError, GenesisValidator};
+pub use genesis::{BaseFee, ChainConfig, Fork, Genesis, GenesisError, GenesisValidator, MAX_CHAIN_ID};
 pub use keys::{Ed25519, NodeId, NodeKey, NodeKeyError, Signature, Signer, SignerError, Verifier};
 pub use message::{
     Decided, Justification, Message, Proposal, SignedViewChange, Verified, VerifyContext, VerifyError,

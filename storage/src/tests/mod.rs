@@ -5,6 +5,7 @@ mod logs;
 mod model;
 mod proofs;
 mod records;
+mod rewind;
 mod roots;
 mod shards;
 mod stops;
@@ -91,7 +92,9 @@ impl Chain {
     fn candidate_with(&self, changes: StateChanges, logs: &[Vec<Log>]) -> Candidate {
         let head = self.store.head();
         let (root, update) = self.store.root_after(None, &changes).expect("fits");
-        candidate(&head.header, head.hash, (root, update), changes, logs)
+        let mut candidate = candidate(&head.header, head.hash, (root, update), changes, logs);
+        candidate.block.next_validators = Arc::clone(&head.next_validators);
+        candidate
     }
 
     fn extend(&self, changes: StateChanges) -> Candidate {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy_trie::{TrieAccount, root};
 use quorate_types::{
-    AccountChange, AccountState, Address, B256, Bytes, SlotChange, StateChanges, U256, keccak256,
+    AccountChange, AccountState, Address, B256, Bytes, Genesis, SlotChange, StateChanges, U256, keccak256,
 };
 use rand::{Rng, rngs::StdRng};
 
@@ -23,8 +23,12 @@ pub(super) struct Model {
 impl Model {
     /// The state of block 0.
     pub(super) fn genesis() -> Self {
+        Self::of(&genesis_of(7))
+    }
+
+    pub(super) fn of(genesis: &Genesis) -> Self {
         let mut model = Self::default();
-        model.apply(&genesis_of(7).state());
+        model.apply(&genesis.state());
         model
     }
 
