@@ -13,11 +13,11 @@ use quorate_types::{
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    admission::Recovery,
     asking::ask_in_turn,
     chain::{Candidates, ChainHandle, Command},
     clock,
     driver::{Current, Event},
-    ingress::Recovery,
     sharing::{MAX_OFFERED, Sharing},
     watch::{Alarms, RootsOf},
 };

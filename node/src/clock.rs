@@ -2,6 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -16,6 +20,28 @@ pub(crate) const MAX_AHEAD_MS: u64 = 10_000;
 pub(crate) fn now_ms() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The clock that blocks get their time from: the wall's, but for a development chain that a test sends into the future.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        now_ms().saturating_add_signed(self.ahead_ms())
+    }
+
+    /// How far it is ahead of the wall's.
+    pub(crate) fn ahead_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// From now on it runs from `time_ms` on.
+    pub(crate) fn set(&self, time_ms: u64) {
+        let ahead = i64::try_from(time_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(now_ms());
+        self.0.store(ahead, Ordering::Relaxed);
+    }
 }
 
 /// The distances of other validators' clocks to this one, from their last statuses.

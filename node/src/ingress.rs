@@ -1,27 +1,18 @@
-//! The way of a transaction into the pool, from a client or a peer alike: decode, cheap checks, recover the sender
-//! once, admit, tell the leader-to-be that there is work, and pass on what is new.
+//! The way of a transaction into the pool, from a client or a peer alike: admit it, tell the leader-to-be that there is
+//! work, and pass on what is new.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use quick_cache::sync::Cache;
 use quorate_consensus::Input;
 use quorate_proto::TransactionBatch;
 use quorate_rpc::Submission;
-use quorate_storage::Store;
-use quorate_txpool::Pool;
-use quorate_types::{
-    Address, B256, Block, Bytes, NodeId, Transaction, TransactionError, UnrecoveredTransaction,
-};
-use rayon::prelude::*;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use quorate_types::{B256, Bytes, NodeId};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::{Admission, Refusal},
     clock,
     conduct::{Conduct, Outcome},
     driver::Event,
-    metrics,
     sharing::{MAX_OFFERED, Sharing},
 };
 
@@ -30,57 +21,6 @@ pub(crate) const SUBMISSION_CAPACITY: usize = 8192;
 /// Transactions admitted under one lock of the pool: enough to spread the recovery over the cores, few
 /// enough that the first of a burst does not wait for the last.
 const MAX_BATCH: usize = 256;
-/// Senders remembered, so that a block's transactions are recovered only if this node never saw them.
-const RECENT_SENDERS: usize = 100_000;
-
-/// Recovers senders, each once.
-#[derive(Clone)]
-pub(crate) struct Recovery {
-    chain_id: u64,
-    senders: Arc<Cache<B256, Address>>,
-}
-
-impl Recovery {
-    pub(crate) fn new(chain_id: u64) -> Self {
-        Self { chain_id, senders: Arc::new(Cache::new(RECENT_SENDERS)) }
-    }
-
-    fn recover(&self, decoded: UnrecoveredTransaction) -> Result<Transaction, TransactionError> {
-        let hash = decoded.hash();
-        if let Some(sender) = self.senders.get(&hash) {
-            return Ok(decoded.with_sender(sender));
-        }
-        let transaction = decoded.recover()?;
-        self.senders.insert(hash, transaction.sender());
-        Ok(transaction)
-    }
-
-    /// All transactions of a block in order; `known` need no work.
-    pub(crate) async fn recover_block(
-        &self,
-        block: Arc<Block>,
-        known: Vec<Transaction>,
-    ) -> Result<Vec<Transaction>, TransactionError> {
-        let this = self.clone();
-        let (reply, answer) = oneshot::channel();
-        rayon::spawn(move || {
-            let known: std::collections::HashMap<B256, Transaction> =
-                known.into_iter().map(|it| (it.hash(), it)).collect();
-            let recover = |(hash, raw): (B256, &Bytes)| match known.get(&hash) {
-                Some(transaction) => Ok(transaction.clone()),
-                None => this.recover(UnrecoveredTransaction::decode(raw.clone(), this.chain_id)?),
-            };
-            let hashes = block.transaction_hashes();
-            let all: Result<Vec<_>, _> =
-                hashes.into_par_iter().zip(block.transactions()).map(recover).collect();
-            let _ = reply.send(all);
-        });
-        answer
-            .await
-            .unwrap_or_else(|_| Err(TransactionError::Malformed("the recovery was interrupted".to_owned())))
-    }
-}
-
 /// A raw transaction on its way into the pool.
 struct Arrival {
     raw: Bytes,
@@ -94,32 +34,12 @@ enum Origin {
     Peer(NodeId),
 }
 
-/// Why a transaction was not admitted.
-enum Refusal {
-    /// It is none of this chain, whoever looks at it: no honest node passes such on.
-    Forged(String),
-    /// This pool does not take it, or not now.
-    Declined(String),
-}
-
-impl Refusal {
-    fn into_reason(self) -> String {
-        match self {
-            Self::Forged(reason) | Self::Declined(reason) => reason,
-        }
-    }
-}
-
 /// What the ingress works with.
 #[derive(Clone)]
 pub(crate) struct Ingress {
-    pub(crate) pool: Arc<Mutex<Pool>>,
-    pub(crate) store: Arc<Store>,
+    pub(crate) admission: Admission,
     pub(crate) sharing: Sharing,
     pub(crate) conduct: Conduct,
-    pub(crate) recovery: Recovery,
-    /// Tells clients that follow the pool.
-    pub(crate) admitted: broadcast::Sender<B256>,
     pub(crate) events: mpsc::Sender<Event>,
 }
 
@@ -156,7 +76,7 @@ impl Ingress {
     /// Offers what waits to a peer that has just come: its pool may be empty, and the next turn its own, for which all would
     /// wait until half of the timer is over (R14).
     pub(crate) fn greet(&self, peer: NodeId) {
-        let pool = self.pool.clone();
+        let pool = self.admission.pool.clone();
         self.sharing.greet(peer, move || pool.lock().to_offer(MAX_OFFERED, 0, clock::now_ms()));
     }
 
@@ -175,37 +95,19 @@ impl Ingress {
     }
 
     fn admit_now(&self, arrivals: Vec<Arrival>) -> (Vec<Bytes>, bool) {
-        let recovered: Vec<_> = arrivals
-            .into_par_iter()
-            .map(|Arrival { raw, origin }| (raw.len(), self.recover_one(raw), origin))
-            .collect();
+        let raw: Vec<_> = arrivals.iter().map(|it| it.raw.clone()).collect();
         let (mut accepted, mut executable) = (Vec::new(), false);
-        let mut replies = Vec::with_capacity(recovered.len());
-        {
-            let mut pool = self.pool.lock();
-            let now_ms = clock::now_ms();
-            for (bytes, result, origin) in recovered {
-                let result = result.and_then(|transaction| {
-                    let account = self.store.account(transaction.sender()).map_err(declined)?;
-                    let (hash, raw) = (transaction.hash(), transaction.raw().clone());
-                    let added =
-                        pool.add(transaction, account.unwrap_or_default(), now_ms).map_err(declined)?;
-                    executable |= added.executable;
-                    accepted.push(raw);
-                    Ok(hash)
-                });
-                metrics::submission(result.is_ok());
-                replies.push((bytes, result, origin));
-            }
-        }
-        for (bytes, result, origin) in replies {
-            if let Ok(hash) = &result {
-                // Nobody may follow the pool.
-                let _ = self.admitted.send(*hash);
+        for (Arrival { raw, origin }, result) in arrivals.into_iter().zip(self.admission.admit(&raw)) {
+            let bytes = raw.len();
+            if let Ok(admitted) = &result {
+                executable |= admitted.executable;
+                accepted.push(raw);
             }
             match (origin, result) {
                 // The client may be gone.
-                (Origin::Client(reply), result) => drop(reply.send(result.map_err(Refusal::into_reason))),
+                (Origin::Client(reply), result) => {
+                    drop(reply.send(result.map(|it| it.hash).map_err(Refusal::into_reason)));
+                }
                 (Origin::Peer(from), Err(Refusal::Forged(reason))) => {
                     tracing::debug!(peer = %from, %reason, "a peer passed on what is no transaction of this chain");
                     self.conduct.count(from, Outcome::ForgedTransaction, bytes);
@@ -215,15 +117,4 @@ impl Ingress {
         }
         (accepted, executable)
     }
-
-    fn recover_one(&self, raw: Bytes) -> Result<Transaction, Refusal> {
-        let forged = |error: TransactionError| Refusal::Forged(error.to_string());
-        let decoded = UnrecoveredTransaction::decode(raw, self.recovery.chain_id).map_err(forged)?;
-        self.pool.lock().check(&decoded).map_err(declined)?;
-        self.recovery.recover(decoded).map_err(forged)
-    }
-}
-
-fn declined(error: impl std::fmt::Display) -> Refusal {
-    Refusal::Declined(error.to_string())
 }

@@ -10,10 +10,12 @@
 //!                 |                                                     ^
 //!                 +-> testnet new: a folder -> testnet up: one process per node
 //!                 +-> client: asks a running node (health, status, consensus)
+//!                 +-> dev: a chain in one process
 //! ```
 //!
 //! Data goes to stdout, progress and errors to stderr; every command ends with a code of [`exit::Exit`].
 
+mod admission;
 mod asking;
 mod bodies;
 mod chain;
@@ -22,6 +24,7 @@ pub mod client;
 mod clock;
 mod conduct;
 pub mod config;
+mod dev;
 mod driver;
 pub mod exit;
 mod gate;

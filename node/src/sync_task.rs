@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    admission::Recovery,
     bodies::roots_in,
     chain::{ApplyError, ChainHandle},
     conduct::{Conduct, Outcome},
     driver::Event,
     exit::{Exit, Failure as NodeFailure},
-    ingress::Recovery,
     metrics,
     stop::Stop,
     timers::Timers,

@@ -11,7 +11,7 @@ use quorate_types::{B256, Bytes, ChainConfig, Height, NodeId};
 use serde::Serialize;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::{ConsensusRecord, ConsensusState, RpcError};
+use crate::{ConsensusRecord, ConsensusState, Development, RpcError};
 
 /// Everything that the handlers use.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct Backend {
     pub record: ConsensusRecord,
     /// The chain's agreed settings.
     pub chain: Arc<ChainConfig>,
+    /// What only a development chain has.
+    pub development: Option<Development>,
 }
 
 impl Backend {

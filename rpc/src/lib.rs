@@ -30,6 +30,7 @@ mod convert;
 mod criteria;
 mod cursor;
 mod debug;
+mod dev;
 mod error;
 mod eth;
 mod feed;
@@ -37,7 +38,7 @@ mod fisco;
 mod grpc;
 mod ids;
 mod in_flight;
-mod modules;
+mod methods;
 mod quorate;
 mod resolve;
 mod server;
@@ -53,5 +54,6 @@ pub use consensus::{
     ConsensusEvent, ConsensusRecord, ConsensusState, EvidenceRecord, LastMessage, MAX_EVENTS, SignedBytes,
     Tally, ValidatorState,
 };
+pub use dev::{Control, Development};
 pub use error::RpcError;
 pub use server::{RpcServer, ServeError};

@@ -18,7 +18,6 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use jsonrpsee::{
-    RpcModule,
     core::{RegisterMethodError, middleware::RpcServiceBuilder},
     server::{
         BatchRequestConfig, Methods, PingConfig, Server, ServerConfig, ServerHandle, StopHandle,
@@ -39,19 +38,15 @@ use tower_http::cors::CorsLayer;
 
 use crate::{
     Backend, RpcLimits,
+    arity::Arities,
     body::{Bodies, Received},
     criteria::Criteria,
-    debug::{DebugApiServer, trace::TraceApiServer},
-    eth::{self, Eth},
-    fisco, grpc,
+    eth::Eth,
+    grpc,
     ids::HexIds,
     in_flight::InFlightLayer,
-    modules,
-    quorate::{Quorate, QuorateApiServer as _},
-    subscribe,
+    methods,
     turns::Turns,
-    txpool::{Txpool, TxpoolApiServer as _},
-    web3::{NetApiServer, Web3, Web3ApiServer},
     wording::WordingLayer,
 };
 
@@ -137,7 +132,12 @@ impl RpcServer {
             .enable_ws_ping(PingConfig::new())
             .set_id_provider(HexIds)
             .build();
-        let wording = WordingLayer { max_response_bytes: MAX_RESPONSE_BYTES, max_batch_time: MAX_BATCH_TIME };
+        let description = methods::description(backend.development.as_ref());
+        let wording = WordingLayer {
+            arities: Arc::new(Arities::of(&description)),
+            max_response_bytes: MAX_RESPONSE_BYTES,
+            max_batch_time: MAX_BATCH_TIME,
+        };
         let (stop, sessions) = stop_channel();
         let in_flight = InFlightLayer::new();
         let (turns, criteria) = (Turns::new(limits.call_timeout), Criteria::default());
@@ -151,7 +151,7 @@ impl RpcServer {
                 .set_config(config)
                 .set_rpc_middleware(RpcServiceBuilder::new().layer(in_flight).layer(wording))
                 .to_service_builder(),
-            methods: methods(eth, limits, turns, criteria)?,
+            methods: methods::all(eth, limits, (turns, criteria), description)?,
             bodies: Bodies::new(usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX), BODY_TIMEOUT),
             stop,
             next_id: Arc::default(),
@@ -242,86 +242,5 @@ impl App {
             });
         }
         self.web.oneshot(request.map(Body::new)).await
-    }
-}
-
-fn methods(
-    eth: Eth,
-    limits: RpcLimits,
-    turns: Turns,
-    criteria: Criteria,
-) -> Result<Methods, RegisterMethodError> {
-    let mut module = RpcModule::new(());
-    let backend = eth.backend.clone();
-    module.merge(subscribe::module(backend.clone(), limits, turns, criteria)?)?;
-    module.merge(eth::module(&eth)?)?;
-    module.merge(TraceApiServer::into_rpc(eth.clone()))?;
-    module.merge(DebugApiServer::into_rpc(eth.clone()))?;
-    module.merge(Txpool(eth.clone()).into_rpc())?;
-    let web3 = Web3(backend);
-    module.merge(Web3ApiServer::into_rpc(web3.clone()))?;
-    module.merge(NetApiServer::into_rpc(web3))?;
-    module.merge(Quorate::new(eth.clone()).into_rpc())?;
-    module.merge(fisco::module(eth)?)?;
-    modules::register(&mut module)?;
-    Ok(module.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use parking_lot::Mutex;
-    use quorate_execution::Executor;
-    use quorate_storage::{Store, StoreOptions};
-    use quorate_txpool::{NextBlock, Pool, PoolConfig};
-    use quorate_types::{ChainConfig, Genesis, GenesisValidator, NodeKey};
-    use serde_json::Value;
-    use tokio::sync::{broadcast, mpsc, watch};
-
-    use super::*;
-
-    fn backend(folder: &std::path::Path) -> Backend {
-        let key = NodeKey::from_seed([1; 32]).id();
-        let validator = GenesisValidator { key, weight: 1, fee_recipient: Default::default() };
-        let config = ChainConfig::new(7);
-        let genesis = Genesis {
-            config: config.clone(),
-            timestamp: 0,
-            validators: vec![validator],
-            alloc: Default::default(),
-        };
-        let store = Store::open(folder, &genesis, StoreOptions::default()).expect("an empty folder");
-        let next = NextBlock { height: store.head().height.next(), base_fee: 0 };
-        Backend {
-            executor: Arc::new(Executor::new(config.clone())),
-            pool: Arc::new(Mutex::new(Pool::new(PoolConfig::default(), config.clone(), next))),
-            submissions: mpsc::channel(1).0,
-            head: watch::Sender::new(store.head().height).subscribe(),
-            admitted: broadcast::channel(1).0,
-            status: watch::Sender::default().subscribe(),
-            consensus: watch::Sender::default().subscribe(),
-            record: Default::default(),
-            chain: Arc::new(config),
-            store: Arc::new(store),
-        }
-    }
-
-    /// `rpc.discover` describes what there is, and nothing else: clients are made from it, and surplus arguments are refused by it.
-    #[tokio::test]
-    async fn every_method_is_described() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (limits, criteria) = (RpcLimits::default(), Criteria::default());
-        let turns = Turns::new(limits.call_timeout);
-        let eth = Eth::new(backend(folder.path()), limits, turns.clone(), criteria.clone());
-        let methods = methods(eth, limits, turns, criteria).expect("no name twice");
-        let (document, _) = methods
-            .raw_json_request(r#"{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}"#, 1)
-            .await
-            .expect("an answer");
-        let document: Value = serde_json::from_str(document.get()).expect("JSON");
-        let described = document["result"]["methods"].as_array().expect("a list").iter();
-        let described: BTreeSet<_> = described.map(|it| it["name"].as_str().expect("a name")).collect();
-        assert_eq!(described, methods.method_names().collect());
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,14 +15,16 @@ use jsonrpsee::{
 use serde_json::Value;
 use tower::Layer;
 
-use crate::arity;
+use crate::arity::Arities;
 
 /// geth's code for what a batch has no time left for.
 const TIMED_OUT: i32 = -32002;
 
 /// Puts a [`Wording`] around a service.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WordingLayer {
+    /// How many parameters each method takes.
+    pub(crate) arities: Arc<Arities>,
     /// The most bytes of all answers to one batch.
     pub(crate) max_response_bytes: u32,
     /// After so long the rest of a batch is refused.
@@ -33,7 +36,12 @@ impl<S> Layer<S> for WordingLayer {
 
     fn layer(&self, inner: S) -> Wording<S> {
         let max_response_bytes = usize::try_from(self.max_response_bytes).unwrap_or(usize::MAX);
-        Wording { inner, max_response_bytes, max_batch_time: self.max_batch_time }
+        Wording {
+            inner,
+            arities: self.arities.clone(),
+            max_response_bytes,
+            max_batch_time: self.max_batch_time,
+        }
     }
 }
 
@@ -41,6 +49,7 @@ impl<S> Layer<S> for WordingLayer {
 #[derive(Clone, Debug)]
 pub(crate) struct Wording<S> {
     inner: S,
+    arities: Arc<Arities>,
     max_response_bytes: usize,
     max_batch_time: Duration,
 }
@@ -97,8 +106,9 @@ where
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let inner = self.inner.clone();
+        let refused = self.arities.check(&request.method, request.params.as_deref()).err();
         async move {
-            if let Err(refused) = arity::check(&request.method, request.params.as_deref()) {
+            if let Some(refused) = refused {
                 return MethodResponse::error(request.id, ErrorObject::from(refused));
             }
             let method = request.method.clone();
@@ -157,6 +167,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::methods::description;
 
     /// Takes its time for each call.
     #[derive(Clone)]
@@ -188,7 +199,8 @@ mod tests {
     #[tokio::test]
     async fn the_rest_of_a_long_batch_is_refused() {
         let max_batch_time = Duration::from_millis(30);
-        let layer = WordingLayer { max_response_bytes: 1 << 20, max_batch_time };
+        let arities = Arc::new(Arities::of(&description(None)));
+        let layer = WordingLayer { arities, max_response_bytes: 1 << 20, max_batch_time };
         let service = layer.layer(Slow(2 * max_batch_time));
         let mut batch = Batch::new();
         for id in 1..=3 {

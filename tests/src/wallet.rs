@@ -6,7 +6,11 @@ use alloy_consensus::{EthereumTxEnvelope, SignableTransaction, TxEip1559, TxEip4
 use alloy_eips::Encodable2718;
 use alloy_signer::SignerSync;
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
-use jsonrpsee::{core::client::ClientT, http_client::HttpClient, rpc_params};
+use jsonrpsee::{
+    core::{ClientError, client::ClientT},
+    http_client::HttpClient,
+    rpc_params,
+};
 use quorate_types::{Address, B256, Bytes, TxKind, U256, VALIDATORS_ADDRESS, hex, keccak256};
 use serde_json::Value;
 
@@ -105,6 +109,20 @@ impl Wallet {
         let signature =
             self.signer.sign_hash_sync(&transaction.signature_hash()).expect("a key in memory signs");
         EthereumTxEnvelope::<TxEip4844>::from(transaction.into_signed(signature)).encoded_2718().into()
+    }
+}
+
+/// Asks a node anything; an error is its code and its message.
+///
+/// # Errors
+/// Those of the node.
+pub async fn ask(client: &HttpClient, method: &str, params: Value) -> Result<Value, (i32, String)> {
+    let mut list = rpc_params![];
+    params.as_array().expect("a list").iter().for_each(|it| list.insert(it).expect("it encodes"));
+    match client.request(method, list).await {
+        Ok(answer) => Ok(answer),
+        Err(ClientError::Call(error)) => Err((error.code(), error.message().to_owned())),
+        Err(other) => panic!("{method}: {other}"),
     }
 }
 

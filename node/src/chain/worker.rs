@@ -14,7 +14,7 @@ use quorate_types::{
 use tokio::sync::watch;
 
 use super::{ApplyError, Candidates, Command, candidates::Executed};
-use crate::{clock, metrics};
+use crate::{clock::Clock, metrics};
 
 /// A leader fills a block to what it executes in this share of the base timeout, by its own measure.
 const BUILD_SHARE: u32 = 4;
@@ -32,6 +32,7 @@ pub(crate) struct ChainParts {
     pub(crate) config: Arc<ChainConfig>,
     /// Tells the replica what is durable.
     pub(crate) announce: Box<dyn Fn(Height) + Send>,
+    pub(crate) clock: Clock,
     /// The node's own key, to find its fee recipient.
     pub(crate) me: NodeId,
 }
@@ -42,6 +43,10 @@ pub(crate) struct Chain(ChainParts);
 impl Chain {
     pub(crate) const fn new(parts: ChainParts) -> Self {
         Self(parts)
+    }
+
+    pub(crate) fn config(&self) -> &ChainConfig {
+        &self.0.config
     }
 
     pub(crate) fn perform(&mut self, command: Command) {
@@ -55,12 +60,12 @@ impl Chain {
         }
     }
 
-    fn build(&self, plan: &BuildPlan, use_parent_time: bool) -> Option<Candidate> {
+    pub(crate) fn build(&self, plan: &BuildPlan, use_parent_time: bool) -> Option<Candidate> {
         let head = self.0.store.head();
         if head.hash != plan.parent_hash {
             return None;
         }
-        let now_ms = clock::now_ms();
+        let now_ms = self.0.clock.now_ms();
         let seconds = if use_parent_time { 0 } else { now_ms / 1000 };
         let build = quorate_execution::BuildPlan {
             timestamp: seconds.max(head.header.timestamp),
@@ -155,15 +160,23 @@ impl Chain {
     ) -> Result<(ExecutedBlock, TrieUpdate), BlockError> {
         let head = self.0.store.head();
         let mut update = None;
-        let proposed =
-            Proposed { block, transactions, validators: &head.next_validators, clock_ms: clock::now_ms() };
+        let proposed = Proposed {
+            block,
+            transactions,
+            validators: &head.next_validators,
+            clock_ms: self.0.clock.now_ms(),
+        };
         let executed = self.0.executor.check(&head.header, &proposed, self.0.store.view(&[]), |changes| {
             self.root(changes, &mut update)
         })?;
         Ok((executed, update.expect("a checked block has its root computed")))
     }
 
-    fn commit(&self, candidate: &Candidate, certificate: &CommitCertificate) -> Result<Head, ApplyError> {
+    pub(crate) fn commit(
+        &self,
+        candidate: &Candidate,
+        certificate: &CommitCertificate,
+    ) -> Result<Head, ApplyError> {
         let hash = candidate.block.hash();
         if self.0.store.head().height >= candidate.block.height() {
             // Sync was faster; storage compares the hashes.

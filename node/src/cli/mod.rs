@@ -5,6 +5,7 @@
 
 mod config;
 mod consensus;
+mod dev;
 mod evm;
 mod genesis;
 mod health;
@@ -96,6 +97,8 @@ enum Command {
     Validators(validators::Command),
     /// Checks the head that a node shows from the genesis file on, without trust in that node; exits 8 when it is not proven.
     Verify(verify::VerifyArgs),
+    /// Runs a chain of its own for development: blocks at once, funded and unlocked accounts, control of time.
+    Dev(dev::DevArgs),
     /// Runs the EVM without a chain.
     #[command(subcommand)]
     Evm(evm::Command),
@@ -143,6 +146,7 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
         Command::Consensus(command) => consensus::run(&command, format)?,
         Command::Validators(command) => validators::run(&command, format)?,
         Command::Verify(args) => verify::run(&args, format)?,
+        Command::Dev(args) => return Ok(dev::run(&args, format)?.into()),
         Command::Evm(command) => return Ok(evm::run(&command)?.into()),
         Command::Health(node) => return Ok(health::run(&node.client()?, format)?.into()),
         Command::Completions { shell } => {

@@ -16,13 +16,15 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{disk::Disk, network_events::Sorter};
 use crate::{
+    admission::{Admission, Recovery},
     bodies::Bodies,
     chain::{Candidates, ChainHandle, ChainParts},
+    clock::Clock,
     conduct::Conduct,
     config::NodeConfig,
     driver::{ANSWER_CAPACITY, Current, DriverParts, EVENT_CAPACITY, Event, SigningDesk},
     gate::Gate,
-    ingress::{Ingress, Recovery, SUBMISSION_CAPACITY},
+    ingress::{Ingress, SUBMISSION_CAPACITY},
     labels::Labels,
     peering,
     serve::Library,
@@ -135,18 +137,22 @@ impl Shared {
             head: self.head.clone(),
             config: self.chain_config.clone(),
             announce: Box::new(announce),
+            clock: Clock::default(),
             me: self.me,
         }
     }
 
     pub(super) fn ingress(&self, conduct: &Conduct) -> Ingress {
-        Ingress {
+        let admission = Admission {
             pool: self.pool.clone(),
             store: self.store.clone(),
-            sharing: self.sharing.clone(),
-            conduct: conduct.clone(),
             recovery: self.recovery.clone(),
             admitted: self.admitted.clone(),
+        };
+        Ingress {
+            admission,
+            sharing: self.sharing.clone(),
+            conduct: conduct.clone(),
             events: self.events.clone(),
         }
     }
@@ -222,6 +228,7 @@ impl Shared {
             consensus: watches.consensus.1.clone(),
             record: self.record.clone(),
             chain: self.chain_config.clone(),
+            development: None,
         }
     }
 

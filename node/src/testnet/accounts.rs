@@ -42,7 +42,7 @@ pub fn development_accounts() -> eyre::Result<Vec<DevelopmentAccount>> {
 }
 
 /// The accounts of block 0: the development accounts, then those of `file`, which win.
-pub(super) fn alloc(
+pub(crate) fn alloc(
     accounts: &[DevelopmentAccount],
     file: Option<&Path>,
 ) -> eyre::Result<BTreeMap<Address, GenesisAccount>> {
@@ -63,7 +63,7 @@ fn read(file: &Path) -> eyre::Result<BTreeMap<Address, GenesisAccount>> {
 }
 
 /// The file that names the accounts.
-pub(super) fn listing(accounts: &[DevelopmentAccount]) -> Value {
+pub(crate) fn listing(accounts: &[DevelopmentAccount]) -> Value {
     let entry = |it: &DevelopmentAccount| json!({ "address": it.address, "privateKey": it.private_key, "path": it.path });
     json!({
         "warning": "DEV ONLY: everybody knows these keys. Whatever is sent to them elsewhere is lost.",

@@ -26,6 +26,7 @@ mod texts;
 mod up;
 
 pub use accounts::{DevelopmentAccount, MNEMONIC, development_accounts};
+pub(crate) use accounts::{alloc, listing};
 pub use folder::{Created, create};
 pub use network::{LocalNode, Network, Stopped};
 pub use plan::{Member, Options, Plan};

@@ -1,6 +1,7 @@
 //! The chain as a whole: its id, its head, and whether this node is at it.
 
 use alloy_rpc_types_eth::SyncStatus;
+use alloy_signer::Signer;
 use jsonrpsee::{core::RpcResult, proc_macros::rpc};
 use quorate_types::{Address, U64};
 
@@ -32,8 +33,9 @@ impl ChainApiServer for Eth {
         Ok(SyncStatus::Info(Box::new(self.backend.sync_info(range))))
     }
 
-    /// The node holds no users' keys.
+    /// A node holds no users' keys; a development chain does.
     fn accounts(&self) -> RpcResult<Vec<Address>> {
-        Ok(Vec::new())
+        let accounts = self.backend.development.iter().flat_map(|it| &it.accounts);
+        Ok(accounts.map(Signer::address).collect())
     }
 }

@@ -73,7 +73,7 @@ impl FeesApiServer for Eth {
 
 impl Eth {
     /// The genesis file's, and 1 where that says 0: wallets take a suggestion of nothing for none, and wait for ever.
-    fn suggested_tip(&self) -> u64 {
+    pub(crate) fn suggested_tip(&self) -> u64 {
         self.backend.chain.suggested_tip_wei.max(1)
     }
 

@@ -114,6 +114,17 @@ impl Filters {
     fn uninstall(&self, id: &str) -> bool {
         self.0.lock().remove(id).is_some()
     }
+
+    /// The blocks above `head` are gone, and others may come.
+    fn rewind(&self, head: Height) {
+        let all: Vec<_> = self.0.lock().values().map(|it| it.filter.clone()).collect();
+        for filter in all {
+            match &mut *filter.place.lock() {
+                Place::Logs { next, .. } | Place::Blocks { next } => *next = head.next().min(*next),
+                Place::Pending { .. } => {}
+            }
+        }
+    }
 }
 
 fn unknown() -> RpcError {
@@ -177,6 +188,11 @@ impl Eth {
             (Some(from), Some(to)) if from <= to => Ok((from, to)),
             (_, Some(_)) => Err(RpcError::InvalidParams("invalid block range params".to_owned())),
         }
+    }
+
+    /// For a development chain that took blocks back.
+    pub(crate) fn rewind_filters(&self) {
+        self.filters.rewind(self.backend.store.head().height);
     }
 
     /// What came since the last poll, as much of it as one answer holds; the next poll goes on behind it.

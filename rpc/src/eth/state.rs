@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_eips::BlockId;
 use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
@@ -41,11 +41,11 @@ impl StateApiServer for Eth {
     }
 
     fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64> {
-        let pending = matches!(block, Some(BlockId::Number(BlockNumberOrTag::Pending)));
-        // The pool first: what a block takes from it meanwhile is in the state then.
-        let waiting = if pending { self.backend.pool.lock().pending_nonce(address, 0) } else { 0 };
+        if block.is_some_and(|block| block.is_pending()) {
+            return Ok(U64::from(self.pending_nonce(address)?));
+        }
         let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
-        Ok(U64::from(account.unwrap_or_default().nonce.max(waiting)))
+        Ok(U64::from(account.unwrap_or_default().nonce))
     }
 
     fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes> {
@@ -80,5 +80,15 @@ impl StateApiServer for Eth {
             slots.into_iter().map(values).collect()
         })
         .await
+    }
+}
+
+impl Eth {
+    /// The nonce that an account should use next, behind what waits in the pool.
+    pub(crate) fn pending_nonce(&self, address: Address) -> Result<u64, RpcError> {
+        // The pool first: what a block takes from it meanwhile is in the state then.
+        let waiting = self.backend.pool.lock().pending_nonce(address, 0);
+        let account = self.backend.state(None)?.account(address)?;
+        Ok(account.unwrap_or_default().nonce.max(waiting))
     }
 }

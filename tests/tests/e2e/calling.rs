@@ -1,13 +1,9 @@
 //! Calls that change nothing: on states that never were, with the list of what they touch, and traced.
 
-use jsonrpsee::{
-    core::client::{ClientT, Error},
-    http_client::HttpClient,
-    rpc_params,
-};
+use jsonrpsee::http_client::HttpClient;
 use quorate_tests::{
     cluster::Cluster,
-    wallet::{Wallet, counter_code, receipt, send},
+    wallet::{Wallet, ask, counter_code, receipt, send},
 };
 use quorate_types::{Address, B256, U256};
 use serde_json::{Value, json};
@@ -32,13 +28,7 @@ impl Counter {
     }
 
     async fn ask(&self, method: &str, params: Value) -> Result<Value, (i32, String)> {
-        let mut list = rpc_params![];
-        params.as_array().expect("a list").iter().for_each(|it| list.insert(it).expect("it encodes"));
-        match self.client.request(method, list).await {
-            Ok(answer) => Ok(answer),
-            Err(Error::Call(error)) => Err((error.code(), error.message().to_owned())),
-            Err(other) => panic!("{method}: {other}"),
-        }
+        ask(&self.client, method, params).await
     }
 }
 

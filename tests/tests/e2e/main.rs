@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod calling;
+mod developing;
 mod endurance;
 mod faults;
 mod fisco;
