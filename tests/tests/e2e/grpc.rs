@@ -218,7 +218,7 @@ async fn outcomes(
 #[tokio::test(flavor = "multi_thread")]
 async fn streamed_batches_are_answered_and_included() {
     let cluster = Cluster::start(4);
-    let (json, sink) = (cluster.client(0), Wallet::fresh(9).address());
+    let (json, sink) = (cluster.client(1), Wallet::fresh(9).address());
     let mut wallets: Vec<_> = (0..5).map(Wallet::development).collect();
     let mut raw: Vec<_> = (0..20)
         .flat_map(|_| wallets.iter_mut().map(|it| it.transfer(sink, 1).to_vec()).collect::<Vec<_>>())
