@@ -15,7 +15,7 @@ NODE := $(CARGO_TARGET_DIR)/release/node
 BUILD := --release --workspace
 
 .DEFAULT_GOAL := help
-.PHONY: help system build bench bench-alive bench-rpc soak testnet testnet-down test power-cuts flood observer-memory fuzz check fmt
+.PHONY: help system build bench bench-alive bench-rpc soak testnet testnet-down test test-clients power-cuts flood observer-memory fuzz check fmt
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,10 @@ testnet-down: ## Stops that network
 
 test: system ## Runs all tests
 	cargo test $(BUILD)
+
+test-clients: system ## Runs SDKs, tools and the examples against a fresh network: [ONLY="go viem"]
+	cargo build $(BUILD) --bin node --bin clients
+	@$(CARGO_TARGET_DIR)/release/clients $(ONLY)
 
 power-cuts: build ## Lets the power go at 200 random instants under a running network
 	cargo test $(BUILD) --test e2e -- --ignored --nocapture 200_random_instants

@@ -14,6 +14,10 @@
 //! are ([`wallet`]). The benchmark `load` uses the same. [`perturb`] breaks such a network by a written scenario and
 //! judges what is left; the stories in `perturbation` and the program `soak` run it.
 
+//!
+//! [`clients`] runs what is no Rust of this workspace: SDKs, tools and examples, for the program of that name.
+
+pub mod clients;
 pub mod cluster;
 pub mod perturb;
 pub mod wallet;

@@ -56,6 +56,12 @@ impl Wallet {
         self.signer.address()
     }
 
+    /// Its private key in hex, for a client that signs itself.
+    #[must_use]
+    pub fn secret(&self) -> String {
+        self.signer.to_bytes().to_string()
+    }
+
     /// Signs a transfer with the next nonce.
     pub fn transfer(&mut self, to: Address, value: u64) -> Bytes {
         self.sign(TxKind::Call(to), U256::from(value), Bytes::new(), 21_000)

@@ -1,0 +1,3 @@
+//! `quorate.v1` as tonic makes it.
+
+tonic::include_proto!("quorate.v1");
