@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use quorate_storage::LogBounds;
 
-/// The most memory that the logs of one answer take; their JSON is about twice that, and fits the largest answer.
-const MAX_LOG_BYTES: usize = 16 << 20;
+/// The JSON of logs is about twice as large as they are in memory; with this there is room for what else an answer holds.
+const ANSWER_OF_LOGS: u32 = 4;
 
 /// What one node's server allows.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,11 @@ pub struct RpcLimits {
     pub max_body_bytes: u32,
     /// Calls in one batch.
     pub max_batch: u32,
+    /// After so long the rest of a batch is refused, as geth does (its write timeout): one client's calls one after the
+    /// other must not keep others from theirs without end.
+    pub batch_timeout: Duration,
+    /// Bytes of one answer. The default has room for a block of transactions with all their fields.
+    pub max_response_bytes: u32,
     /// Subscriptions on one connection.
     pub max_subscriptions: u32,
     /// Logs that one query returns.
@@ -33,6 +38,8 @@ impl Default for RpcLimits {
             max_connections: 4096,
             max_body_bytes: 5 << 20,
             max_batch: 1000,
+            batch_timeout: Duration::from_secs(30),
+            max_response_bytes: 64 << 20,
             max_subscriptions: 1024,
             max_log_results: 10_000,
             max_log_blocks: 10_000,
@@ -44,7 +51,11 @@ impl Default for RpcLimits {
 impl RpcLimits {
     /// What one search for logs may cost.
     pub(crate) fn log_bounds(&self) -> LogBounds {
-        let results = usize::try_from(self.max_log_results).unwrap_or(usize::MAX);
-        LogBounds { results, bytes: MAX_LOG_BYTES, time: self.call_timeout }
+        let count = |limit| usize::try_from(limit).unwrap_or(usize::MAX);
+        LogBounds {
+            results: count(self.max_log_results),
+            bytes: count(self.max_response_bytes / ANSWER_OF_LOGS),
+            time: self.call_timeout,
+        }
     }
 }

@@ -63,11 +63,6 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// After a failed accept (too many open files, say), before the next.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// An answer may be this large: a block of transactions with all their fields.
-const MAX_RESPONSE_BYTES: u32 = 64 << 20;
-/// After so long the rest of a batch is refused, as geth does (its write timeout): one client's calls one after the other must
-/// not keep others from theirs without end.
-const MAX_BATCH_TIME: Duration = Duration::from_secs(30);
 /// A client that takes nothing of an answer for so long is cut off: the answer is in memory until then.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Requests of one HTTP/2 connection at a time; further ones wait in the client.
@@ -125,7 +120,7 @@ impl RpcServer {
         let config = ServerConfig::builder()
             .max_connections(limits.max_connections)
             .max_request_body_size(limits.max_body_bytes)
-            .max_response_body_size(MAX_RESPONSE_BYTES)
+            .max_response_body_size(limits.max_response_bytes)
             .max_subscriptions_per_connection(limits.max_subscriptions)
             .set_message_buffer_capacity(MAX_WAITING_MESSAGES)
             .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
@@ -135,15 +130,15 @@ impl RpcServer {
         let description = methods::description(backend.development.as_ref());
         let wording = WordingLayer {
             arities: Arc::new(Arities::of(&description)),
-            max_response_bytes: MAX_RESPONSE_BYTES,
-            max_batch_time: MAX_BATCH_TIME,
+            max_response_bytes: limits.max_response_bytes,
+            max_batch_time: limits.batch_timeout,
         };
         let (stop, sessions) = stop_channel();
         let in_flight = InFlightLayer::new();
         let (turns, criteria) = (Turns::new(limits.call_timeout), Criteria::default());
         let eth = Eth::new(backend, limits, turns.clone(), criteria.clone());
         let shared = (turns.clone(), criteria.clone(), in_flight.clone());
-        let largest = usize::try_from(MAX_RESPONSE_BYTES).unwrap_or(usize::MAX);
+        let largest = usize::try_from(limits.max_response_bytes).unwrap_or(usize::MAX);
         let app = App {
             web,
             grpc: grpc::services(grpc::Api::new(eth.clone(), limits, shared), largest)?,

@@ -21,8 +21,8 @@ use jsonrpsee::{
     server::Server,
 };
 use quorate_tests::{
-    cluster::Cluster,
-    wallet::{Wallet, counter_code, receipt, send},
+    cluster::{Cluster, node_binary},
+    wallet::{Wallet, ask as call, counter_code, receipt, send},
 };
 use quorate_types::Address;
 use serde_json::{Value, json};
@@ -38,6 +38,12 @@ const ALONE: &str = "QUORATE_BENCH_JSONRPSEE";
 const CHAIN_ID: &str = "20200";
 /// `CHAIN_ID` as the method gives it.
 const ANSWER: &str = "0x4ee8";
+/// How long the chains are whose logs are searched: as many blocks as one search may span.
+const SEARCHED: u64 = 10_000;
+/// In such a chain each block with this number of blocks before it has a log.
+const APART: u64 = 10;
+/// And each with this number has one of another contract.
+const FAR_APART: u64 = 1000;
 
 #[tokio::main]
 async fn main() {
@@ -66,12 +72,7 @@ async fn main() {
     drop(alone);
 
     let anvil = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".to_owned());
-    let peer = Peer::start(|address| {
-        let mut command = Command::new(anvil);
-        command.args(["--silent", "--chain-id", CHAIN_ID, "--port", &address.port().to_string()]);
-        command
-    })
-    .await;
+    let peer = Peer::start(|address| at_port(Command::new(anvil), &["--silent"], address)).await;
     let Some(peer) = peer else { return println!("skipped: anvil is not installed") };
     let (ours, theirs) = (counter(&cluster.client(0)).await, counter(&peer.client()).await);
     let whose = || json!([Wallet::development(1).address(), "latest"]);
@@ -80,6 +81,70 @@ async fn main() {
     {
         compare("anvil", &request(method, here), node, &request(method, there), peer.address).await;
     }
+    drop(cluster);
+    // The same server and store, where blocks can be made at will.
+    let node = Peer::start(|address| at_port(Command::new(node_binary()), &["dev"], address)).await;
+    compare_searches(&node.expect("it is built"), &peer).await;
+}
+
+fn at_port(mut command: Command, options: &[&str], address: SocketAddr) -> Command {
+    command.args(options).args(["--chain-id", CHAIN_ID, "--port", &address.port().to_string()]);
+    command.stderr(Stdio::null());
+    command
+}
+
+/// Searches for many logs, and for few.
+async fn compare_searches(node: &Peer, anvil: &Peer) {
+    let (ours, theirs) = (chain_of_logs(&node.client()).await, chain_of_logs(&anvil.client()).await);
+    for (contract, expected) in [(0, SEARCHED / APART), (1, SEARCHED / FAR_APART)] {
+        let search = |chain: &Searched| {
+            let to = format!("{:#x}", chain.from + SEARCHED - 1);
+            json!([{ "address": chain.contracts[contract], "fromBlock": format!("{:#x}", chain.from), "toBlock": to }])
+        };
+        for (peer, chain) in [(node, &ours), (anvil, &theirs)] {
+            let found = call(&peer.client(), "eth_getLogs", search(chain)).await.expect("logs");
+            assert_eq!(found.as_array().map(Vec::len), usize::try_from(expected).ok());
+        }
+        print!("{expected} logs in {SEARCHED} blocks: ");
+        let [here, there] = [&ours, &theirs].map(|chain| request("eth_getLogs", search(chain)));
+        compare("anvil", &here, node.address, &there, anvil.address).await;
+    }
+}
+
+/// Where the searched blocks begin, and whose logs are in them.
+struct Searched {
+    from: u64,
+    contracts: [Address; 2],
+}
+
+/// Two contracts, and then `SEARCHED` blocks with logs of the first here and there, and of the second seldom.
+async fn chain_of_logs(client: &HttpClient) -> Searched {
+    let number = async |method, params| {
+        let number = call(client, method, params).await.expect("a number");
+        u64::from_str_radix(number.as_str().expect("hex").trim_start_matches("0x"), 16).expect("hex")
+    };
+    let mut wallet = Wallet::development(0);
+    wallet.resume(number("eth_getTransactionCount", json!([wallet.address(), "latest"])).await);
+    let mut contracts = [Address::ZERO; 2];
+    for contract in &mut contracts {
+        let deployed = receipt(client, send(client, &wallet.deploy(counter_code())).await).await;
+        *contract = serde_json::from_value(deployed["contractAddress"].clone()).expect("it was deployed");
+    }
+    let from = number("eth_blockNumber", json!([])).await + 1;
+    for block in (0..SEARCHED).step_by(usize::try_from(APART).expect("small")) {
+        // Both are at once in a block of their own there.
+        let mut made = 1;
+        receipt(client, send(client, &wallet.call(contracts[0], [].into())).await).await;
+        if block % FAR_APART == 0 {
+            receipt(client, send(client, &wallet.call(contracts[1], [].into())).await).await;
+            made += 1;
+        }
+        call(client, "evm_mine", json!([{ "timestamp": null, "blocks": APART - made }]))
+            .await
+            .expect("blocks");
+    }
+    assert_eq!(number("eth_blockNumber", json!([])).await, from + SEARCHED - 1);
+    Searched { from, contracts }
 }
 
 /// One method on jsonrpsee as it comes, until the process is ended.

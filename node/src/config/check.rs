@@ -42,6 +42,8 @@ fn check_limits(loaded: &Loaded) -> Result<(), ConfigError> {
         ("rpc.max_connections", rpc.max_connections == 0),
         ("rpc.max_body_bytes", rpc.max_body_bytes == 0),
         ("rpc.max_batch", rpc.max_batch == 0),
+        ("rpc.batch_timeout", rpc.batch_timeout.is_zero()),
+        ("rpc.max_response_bytes", rpc.max_response_bytes == 0),
         ("rpc.max_subscriptions", rpc.max_subscriptions == 0),
         ("rpc.call_gas_cap", rpc.call_gas_cap == 0),
         ("rpc.call_timeout", rpc.call_timeout.is_zero()),

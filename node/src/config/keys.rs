@@ -73,6 +73,8 @@ pub const KEYS: &[Key] = &[
     Key::new("rpc.max_connections", "The most connections at a time."),
     Key::new("rpc.max_body_bytes", "The most bytes of one request."),
     Key::new("rpc.max_batch", "The most calls in one batch."),
+    Key::new("rpc.batch_timeout", "After this the rest of a batch is refused, such as \"30s\"."),
+    Key::new("rpc.max_response_bytes", "The most bytes of one answer."),
     Key::new("rpc.max_subscriptions", "The most subscriptions on one connection."),
     Key::new("rpc.call_gas_cap", "The most gas that eth_call and eth_estimateGas may use."),
     Key::new("rpc.call_timeout", "The most time that they may take, such as \"5s\" or \"500ms\"."),

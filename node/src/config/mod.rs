@@ -126,6 +126,11 @@ pub struct RpcConfig {
     pub max_body_bytes: u32,
     /// The most calls in one batch.
     pub max_batch: u32,
+    /// After this the rest of a batch is refused.
+    #[serde(with = "humantime_serde")]
+    pub batch_timeout: Duration,
+    /// The most bytes of one answer.
+    pub max_response_bytes: u32,
     /// The most subscriptions on one connection.
     pub max_subscriptions: u32,
     /// The most gas that `eth_call` and `eth_estimateGas` may use.
@@ -146,6 +151,8 @@ impl Default for RpcConfig {
             max_connections: 4096,
             max_body_bytes: 5 << 20,
             max_batch: 1000,
+            batch_timeout: Duration::from_secs(30),
+            max_response_bytes: 64 << 20,
             max_subscriptions: 1024,
             call_gas_cap: 50_000_000,
             call_timeout: Duration::from_secs(5),

@@ -134,6 +134,8 @@ fn limits(config: &NodeConfig) -> RpcLimits {
         max_connections: open_files::room_for_clients(rpc.max_connections),
         max_body_bytes: rpc.max_body_bytes,
         max_batch: rpc.max_batch,
+        batch_timeout: rpc.batch_timeout,
+        max_response_bytes: rpc.max_response_bytes,
         max_subscriptions: rpc.max_subscriptions,
         max_log_results: rpc.max_log_results,
         max_log_blocks: rpc.max_log_blocks,
