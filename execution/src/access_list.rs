@@ -1,11 +1,13 @@
 //! `eth_createAccessList`: which accounts and slots a call touches, for EIP-2930's list.
 
 use alloy_eips::eip2930::AccessList;
-use quorate_types::Header;
+use quorate_types::{Bytes, Header};
 use revm::DatabaseRef;
 use revm_inspectors::access_list::AccessListInspector;
 
-use crate::{CallError, CallOutcome, CallRequest, Executor, Overrides, call::Trial};
+use crate::{
+    CallError, CallOutcome, CallRequest, CallStatus, Executor, Overrides, call::Trial, revert_message,
+};
 
 /// What a call touches, and what it costs with the list of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub struct AccessListOutcome {
     pub access_list: AccessList,
     /// What a transaction with this list would have been charged for.
     pub gas_used: u64,
-    /// Why the call failed, in geth's words; the list is what it touched until then.
+    /// Why the call failed, in geth's words, which are for a revert without its reason; the list is what it touched until then.
     pub error: Option<String>,
 }
 
@@ -42,7 +44,10 @@ impl Executor {
             let outcome = CallOutcome::from(trial.run(self.call_gas(request))?.result);
             let access_list = trial.vm.inspector.0.access_list();
             if access_list == trial.access_list {
-                let error = outcome.error();
+                let error = match outcome.status {
+                    CallStatus::Reverted => Some(revert_message(&Bytes::new())),
+                    _ => outcome.error(),
+                };
                 return Ok(AccessListOutcome { access_list, gas_used: outcome.gas_used, error });
             }
             trial.vm.inspector.0 = AccessListInspector::new(access_list.clone());

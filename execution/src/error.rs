@@ -1,6 +1,6 @@
 //! What can be wrong: with a transaction, with a block, with a call, or with this node.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{cmp::Ordering, error::Error, sync::Arc, time::Duration};
 
 use quorate_types::{Address, B256, Bytes, RejectReason, Roots, StateChanges, U256};
 use revm::{context::TxEnv, context_interface::result::InvalidTransaction};
@@ -97,6 +97,16 @@ impl Unfit {
     }
 
     /// revm's verdict on `tx` in geth's words.
+    /// Whether `tx` is the nonce that follows for an account whose next one is `state`.
+    pub(crate) fn check_nonce(address: Address, tx: u64, state: u64) -> Result<(), Self> {
+        match tx.cmp(&state) {
+            Ordering::Less => Err(Self::NonceTooLow { address, tx, state }),
+            Ordering::Greater => Err(Self::NonceTooHigh { address, tx, state }),
+            Ordering::Equal if tx == u64::MAX => Err(Self::Never(nonce_overflow(address, tx))),
+            Ordering::Equal => Ok(()),
+        }
+    }
+
     pub(crate) fn explain(error: InvalidTransaction, tx: &TxEnv, base_fee: u64) -> Self {
         let address = tx.caller;
         match error {
@@ -125,6 +135,10 @@ impl Unfit {
     }
 }
 
+fn nonce_overflow(sender: Address, nonce: u64) -> String {
+    format!("nonce has max value: address {sender}, nonce: {nonce}")
+}
+
 fn explain_final(error: &InvalidTransaction, tx: &TxEnv) -> String {
     let sender = tx.caller;
     match error {
@@ -139,9 +153,7 @@ fn explain_final(error: &InvalidTransaction, tx: &TxEnv) -> String {
             format!("EIP-7702 transaction with empty auth list (sender {sender})")
         }
         InvalidTransaction::Eip7702NotSupported => "transaction type not supported: type 4".to_owned(),
-        InvalidTransaction::NonceOverflowInTransaction => {
-            format!("nonce has max value: address {sender}, nonce: {}", tx.nonce)
-        }
+        InvalidTransaction::NonceOverflowInTransaction => nonce_overflow(sender, tx.nonce),
         InvalidTransaction::OverflowPaymentInTransaction => {
             "gas limit times price, plus value, is more than any balance".to_owned()
         }

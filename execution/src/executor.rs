@@ -1,12 +1,15 @@
 //! The rules of one chain, turned into revm's settings.
 
-use quorate_types::{ChainConfig, Fork, Header, Height};
+use std::collections::BTreeMap;
+
+use quorate_types::{Address, ChainConfig, Fork, Header, Height};
 use revm::{
     Context, DatabaseRef, Journal, MainBuilder,
     context::{BlockEnv, CfgEnv, Evm, TxEnv},
     context_interface::block::BlobExcessGasAndPrice,
     handler::{EthFrame, MainnetContext, instructions::EthInstructions},
     interpreter::interpreter::EthInterpreter,
+    precompile::{PrecompileSpecId, Precompiles},
     primitives::{U256, eip4844, hardfork::SpecId},
 };
 
@@ -56,6 +59,14 @@ impl Executor {
     #[must_use]
     pub const fn config(&self) -> &ChainConfig {
         &self.config
+    }
+
+    /// Ethereum's precompiled contracts at `height`, by their names in EIP-7910.
+    #[must_use]
+    pub fn precompiles(&self, height: Height) -> BTreeMap<String, Address> {
+        let active = Precompiles::new(PrecompileSpecId::from_spec_id(spec(self.config.fork_at(height))));
+        let named = active.inner().values().map(|it| (it.id().name().to_owned(), *it.address()));
+        named.collect()
     }
 
     /// revm's settings for transactions in a block of `height`.

@@ -14,7 +14,7 @@ use quorate_types::{Address, Transaction};
 
 use crate::{
     convert::{self, TransactionView},
-    eth::Eth,
+    eth::{Eth, Prefixed},
 };
 
 #[rpc(server, namespace = "txpool")]
@@ -24,7 +24,7 @@ pub(crate) trait TxpoolApi {
     #[method(name = "content")]
     async fn content(&self) -> RpcResult<TxpoolContent<TransactionView>>;
     #[method(name = "contentFrom")]
-    async fn content_from(&self, sender: Address) -> RpcResult<TxpoolContentFrom<TransactionView>>;
+    async fn content_from(&self, sender: Prefixed<Address>) -> RpcResult<TxpoolContentFrom<TransactionView>>;
     #[method(name = "inspect")]
     async fn inspect(&self) -> RpcResult<TxpoolInspect>;
 }
@@ -65,7 +65,10 @@ impl TxpoolApiServer for Txpool {
             .await
     }
 
-    async fn content_from(&self, sender: Address) -> RpcResult<TxpoolContentFrom<TransactionView>> {
+    async fn content_from(
+        &self,
+        Prefixed(sender): Prefixed<Address>,
+    ) -> RpcResult<TxpoolContentFrom<TransactionView>> {
         self.0
             .heavy(move |eth| {
                 let content = eth.backend.pool.lock().content_of(sender);

@@ -3,7 +3,7 @@
 use jsonrpsee::{core::RpcResult, proc_macros::rpc};
 use quorate_types::{B256, Bytes, U64, keccak256};
 
-use crate::Backend;
+use crate::{Backend, eth::Prefixed};
 
 /// `web3`.
 #[rpc(server, namespace = "web3")]
@@ -11,7 +11,7 @@ pub(crate) trait Web3Api {
     #[method(name = "clientVersion")]
     fn client_version(&self) -> RpcResult<String>;
     #[method(name = "sha3")]
-    fn sha3(&self, data: Bytes) -> RpcResult<B256>;
+    fn sha3(&self, data: Prefixed<Bytes>) -> RpcResult<B256>;
 }
 
 /// `net`.
@@ -41,7 +41,7 @@ impl Web3ApiServer for Web3 {
         Ok(client_version())
     }
 
-    fn sha3(&self, data: Bytes) -> RpcResult<B256> {
+    fn sha3(&self, Prefixed(data): Prefixed<Bytes>) -> RpcResult<B256> {
         Ok(keccak256(data))
     }
 }

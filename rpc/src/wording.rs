@@ -86,7 +86,9 @@ fn in_geths_words(error: &ErrorObject<'_>, method: &str) -> Option<(ErrorCode, S
         return method.ends_with("subscribe").then(|| (unknown, "notifications not supported".to_owned()));
     }
     let reason: String = serde_json::from_str(error.data()?.get()).ok()?;
-    Some((ErrorCode::InvalidParams, format!("invalid argument: {reason}")))
+    // Where in a text that the client never saw as such.
+    let what = reason.rsplit_once(" at line ").map_or(reason.as_str(), |(what, _)| what);
+    Some((ErrorCode::InvalidParams, format!("invalid argument: {what}")))
 }
 
 impl<S> RpcServiceT for Wording<S>

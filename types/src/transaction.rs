@@ -11,6 +11,8 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 /// The transactions of the active forks; type 3 (blobs) decodes, and is refused by name.
 pub type Envelope = EthereumTxEnvelope<TxEip4844>;
 
+/// EIP-4844's type of transactions.
+const BLOB_TYPE: u8 = 3;
 /// EIP-2: half of the order of secp256k1; a signature with a higher `s` is a second form of a lower one.
 const HALF_ORDER: U256 = U256::from_limbs([
     0xdfe9_2f46_681b_20a0,
@@ -68,11 +70,12 @@ impl UnrecoveredTransaction {
     /// # Errors
     /// What makes the bytes no transaction of the chain `chain_id`.
     pub fn decode(raw: Bytes, chain_id: u64) -> Result<Self, TransactionError> {
-        let envelope = Envelope::decode_2718_exact(&raw)
-            .map_err(|error| TransactionError::Malformed(error.to_string()))?;
-        if envelope.is_eip4844() {
+        // Before they are decoded: who sends one sends the blobs along (EIP-4844's network form), which nothing here reads.
+        if raw.first() == Some(&BLOB_TYPE) {
             return Err(TransactionError::Blob);
         }
+        let envelope = Envelope::decode_2718_exact(&raw)
+            .map_err(|error| TransactionError::Malformed(error.to_string()))?;
         match envelope.chain_id() {
             Some(have) if have != chain_id => return Err(TransactionError::ChainId { have, want: chain_id }),
             Some(_) => {}
@@ -263,5 +266,7 @@ mod tests {
         let blob =
             TxEip4844 { chain_id: CHAIN_ID, blob_versioned_hashes: vec![B256::ZERO], ..TxEip4844::default() };
         assert_eq!(refusal(raw(blob, |it| it)), TransactionError::Blob);
+        let with_blobs = Bytes::from_static(&[BLOB_TYPE, 0xc1, 0xc0]);
+        assert_eq!(refusal(with_blobs), TransactionError::Blob, "in the network's form");
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     transaction::recover_authorities,
 };
 
-/// The most bytes that all calls return and log: as JSON they are twice that, and a revert's are written twice.
+/// The most bytes that all calls return and log: as JSON they are twice that.
 const MAX_OUTPUT_BYTES: usize = 16 << 20;
 /// What a log takes besides its data.
 const LOG_BYTES: usize = 256;
@@ -109,14 +109,14 @@ impl<DB: DatabaseRef> Block<'_, DB> {
             return Err(SimulateError::BlockGas { left, required });
         }
         let gas = required.min(self.gas_left);
-        request.check().map_err(|reason| SimulateError::Refused { reason, gas })?;
-        let nonce = match call.nonce {
-            Some(nonce) => nonce,
-            None => {
-                let overlay = &mut self.run.vm.ctx.journaled_state.database;
-                overlay.account(request.from).map_err(Fault::state)?.nonce
-            }
-        };
+        let overlay = &mut self.run.vm.ctx.journaled_state.database;
+        let next_nonce = overlay.account(request.from).map_err(Fault::state)?.nonce;
+        let nonce = call.nonce.unwrap_or(next_nonce);
+        // Before the fees, as geth has it: a call with both at fault is refused for its nonce.
+        let checked =
+            if self.validation { Unfit::check_nonce(request.from, nonce, next_nonce) } else { Ok(()) };
+        let checked = checked.and_then(|()| request.check());
+        checked.map_err(|reason| SimulateError::Refused { reason, gas })?;
         let transaction = envelope(request, nonce, gas, chain_id);
         let authorities = recover_authorities(&request.authorization_list);
         let mut tx = request.tx_env(gas, chain_id, request.access_list.clone(), authorities);

@@ -76,9 +76,9 @@ impl SystemContracts {
         self.ethereum.contains(&address)
     }
 
-    /// Lets the precompiled contract of `source` answer at `target`; false if another one was moved there before.
-    pub(crate) fn place(&mut self, source: Address, target: Address) -> bool {
-        self.places.place(source, target)
+    /// Lets the precompiled contract of `source` answer at `target`, and no other that was moved there before.
+    pub(crate) fn place(&mut self, source: Address, target: Address) {
+        self.places.place(source, target);
     }
 
     /// Lets what the state holds at `address` run, and no native code.

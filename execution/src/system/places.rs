@@ -14,13 +14,9 @@ impl Places {
         self.0.get(&address).copied().unwrap_or(Some(address))
     }
 
-    /// Lets the native code of `source` answer at `target`; false if another one's was moved there before.
-    pub(super) fn place(&mut self, source: Address, target: Address) -> bool {
-        let free = !matches!(self.0.get(&target), Some(Some(_)));
-        if free {
-            self.0.insert(target, Some(source));
-        }
-        free
+    /// Lets the native code of `source` answer at `target`, and no other that was moved there before.
+    pub(super) fn place(&mut self, source: Address, target: Address) {
+        self.0.insert(target, Some(source));
     }
 
     /// Lets no native code answer at `address`.

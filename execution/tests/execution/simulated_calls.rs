@@ -89,6 +89,11 @@ fn what_no_block_takes_is_refused() {
     let late = Unsigned { nonce: Some(5), ..paying(100) };
     assert!(matches!(refusal(one(late.clone()), true), Unfit::NonceTooHigh { tx: 5, state: 0, .. }));
     simulate(one(late), false).expect("no nonce is checked");
+    let late_and_cheap = Unsigned { nonce: Some(5), ..paying(99) };
+    assert!(
+        matches!(refusal(one(late_and_cheap), true), Unfit::NonceTooHigh { .. }),
+        "the nonce comes first"
+    );
     let twice = block([], [paying(100), Unsigned { nonce: Some(0), ..paying(100) }]);
     assert!(matches!(refusal(twice.clone(), true), Unfit::NonceTooLow { tx: 0, state: 1, .. }));
     simulate(twice, false).expect("no nonce is checked");

@@ -12,7 +12,11 @@ use jsonrpsee::{
 use quorate_types::{B256, Bytes};
 use serde_json::Value;
 
-use crate::{convert, error::RpcError, eth::Eth};
+use crate::{
+    convert,
+    error::RpcError,
+    eth::{Eth, Prefixed},
+};
 
 #[rpc(server, namespace = "debug")]
 pub(crate) trait DebugApi {
@@ -23,7 +27,7 @@ pub(crate) trait DebugApi {
     #[method(name = "getRawReceipts")]
     async fn raw_receipts(&self, block: BlockId) -> RpcResult<Vec<Bytes>>;
     #[method(name = "getRawTransaction")]
-    async fn raw_transaction(&self, hash: B256) -> RpcResult<Bytes>;
+    async fn raw_transaction(&self, hash: Prefixed<B256>) -> RpcResult<Bytes>;
     #[method(name = "getBadBlocks")]
     fn bad_blocks(&self) -> RpcResult<Vec<Value>>;
 }
@@ -55,7 +59,7 @@ impl DebugApiServer for Eth {
         .await
     }
 
-    async fn raw_transaction(&self, hash: B256) -> RpcResult<Bytes> {
+    async fn raw_transaction(&self, Prefixed(hash): Prefixed<B256>) -> RpcResult<Bytes> {
         self.read(move |eth| Ok(Self::raw_transaction(eth, hash)?.unwrap_or_default())).await
     }
 

@@ -17,7 +17,7 @@ use quorate_types::{B256, Transaction, UnrecoveredTransaction};
 
 use crate::{
     error::RpcError,
-    eth::{Eth, overrides},
+    eth::{Eth, Prefixed, overrides},
 };
 
 #[rpc(server, namespace = "debug")]
@@ -25,7 +25,7 @@ pub(crate) trait TraceApi {
     #[method(name = "traceTransaction")]
     async fn trace_transaction(
         &self,
-        hash: B256,
+        hash: Prefixed<B256>,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<GethTrace>;
     #[method(name = "traceBlockByNumber")]
@@ -37,7 +37,7 @@ pub(crate) trait TraceApi {
     #[method(name = "traceBlockByHash")]
     async fn trace_hash(
         &self,
-        hash: B256,
+        hash: Prefixed<B256>,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<Vec<TraceResult>>;
     #[method(name = "traceCall")]
@@ -105,7 +105,7 @@ fn missing(block: BlockId) -> RpcError {
 impl TraceApiServer for Eth {
     async fn trace_transaction(
         &self,
-        hash: B256,
+        Prefixed(hash): Prefixed<B256>,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<GethTrace> {
         self.large(move |eth| {
@@ -127,7 +127,7 @@ impl TraceApiServer for Eth {
 
     async fn trace_hash(
         &self,
-        hash: B256,
+        Prefixed(hash): Prefixed<B256>,
         options: Option<GethDebugTracingOptions>,
     ) -> RpcResult<Vec<TraceResult>> {
         self.trace_block(hash.into(), options).await

@@ -12,26 +12,29 @@ use jsonrpsee::{
     core::{RpcResult, async_trait},
     proc_macros::rpc,
 };
-use quorate_types::{Address, B256, Bytes, TxKind};
+use quorate_types::{Address, B256, Bytes};
 use tokio::sync::Mutex;
 
-use crate::{error::RpcError, eth::Eth};
+use crate::{
+    error::RpcError,
+    eth::{Eth, Prefixed},
+};
 
 #[rpc(server, namespace = "eth")]
 pub(crate) trait AccountsApi {
     #[method(name = "sendTransaction")]
     async fn send_transaction(&self, request: TransactionRequest) -> RpcResult<B256>;
     #[method(name = "sign")]
-    fn sign(&self, address: Address, message: Bytes) -> RpcResult<Bytes>;
+    fn sign(&self, address: Prefixed<Address>, message: Prefixed<Bytes>) -> RpcResult<Bytes>;
     #[method(name = "signTypedData_v4")]
-    fn sign_typed_data(&self, address: Address, data: TypedData) -> RpcResult<Bytes>;
+    fn sign_typed_data(&self, address: Prefixed<Address>, data: TypedData) -> RpcResult<Bytes>;
 }
 
 /// What wallets call `eth_sign` by, with its parameters the other way round.
 #[rpc(server, namespace = "personal")]
 pub(crate) trait PersonalApi {
     #[method(name = "sign")]
-    fn sign(&self, message: Bytes, address: Address) -> RpcResult<Bytes>;
+    fn sign(&self, message: Prefixed<Bytes>, address: Prefixed<Address>) -> RpcResult<Bytes>;
 }
 
 #[derive(Clone)]
@@ -62,12 +65,16 @@ impl AccountsApiServer for Accounts {
         Ok(self.eth.backend.submit(raw).await?)
     }
 
-    fn sign(&self, address: Address, message: Bytes) -> RpcResult<Bytes> {
+    fn sign(
+        &self,
+        Prefixed(address): Prefixed<Address>,
+        Prefixed(message): Prefixed<Bytes>,
+    ) -> RpcResult<Bytes> {
         let signature = self.signer(address)?.sign_message_sync(&message).map_err(refused)?;
         Ok(signature.as_bytes().into())
     }
 
-    fn sign_typed_data(&self, address: Address, data: TypedData) -> RpcResult<Bytes> {
+    fn sign_typed_data(&self, Prefixed(address): Prefixed<Address>, data: TypedData) -> RpcResult<Bytes> {
         let signer = self.signer(address)?;
         let invalid = |error: alloy_dyn_abi::Error| RpcError::InvalidParams(error.to_string());
         let hash = data.eip712_signing_hash().map_err(invalid)?;
@@ -76,34 +83,12 @@ impl AccountsApiServer for Accounts {
 }
 
 impl PersonalApiServer for Accounts {
-    fn sign(&self, message: Bytes, address: Address) -> RpcResult<Bytes> {
-        AccountsApiServer::sign(self, address, message)
-    }
-}
-
-impl Eth {
-    /// A request with what it leaves out, as geth fills it: the next nonce, the gas that it needs, and fees that the next
-    /// blocks accept. A call that reverts is refused here, with its reason.
-    fn filled(&self, mut request: TransactionRequest) -> Result<TypedTransaction, RpcError> {
-        let call = self.call_request(request.clone())?;
-        let sender = request.from.unwrap_or_default();
-        request.to.get_or_insert(TxKind::Create);
-        request.chain_id = Some(self.backend.chain.chain_id);
-        if request.nonce.is_none() {
-            request.nonce = Some(self.pending_nonce(sender)?);
-        }
-        if request.gas.is_none() {
-            let (state, header) = self.backend.state_and_header(None)?;
-            let overrides = Default::default();
-            request.gas = Some(self.backend.executor.estimate(&header, state, &call, &overrides)?);
-        }
-        if request.gas_price.is_none() {
-            let tip = request.max_priority_fee_per_gas.unwrap_or(self.suggested_tip().into());
-            let usual = 2 * u128::from(self.backend.next_base_fee()) + tip;
-            request.max_priority_fee_per_gas = Some(tip);
-            request.max_fee_per_gas.get_or_insert(usual);
-        }
-        request.build_consensus_tx().map_err(|error| RpcError::InvalidParams(error.error.to_string()))
+    fn sign(
+        &self,
+        Prefixed(message): Prefixed<Bytes>,
+        Prefixed(address): Prefixed<Address>,
+    ) -> RpcResult<Bytes> {
+        AccountsApiServer::sign(self, Prefixed(address), Prefixed(message))
     }
 }
 

@@ -12,7 +12,7 @@ use quorate_storage::StoredBlock;
 use quorate_types::{B256, U64};
 use serde_json::Value;
 
-use super::Eth;
+use super::{Eth, Prefixed};
 use crate::{
     convert::{self, BlockView, HeaderView, View},
     error::RpcError,
@@ -27,25 +27,25 @@ pub(crate) trait BlocksApi {
         full: Option<bool>,
     ) -> RpcResult<Option<BlockView>>;
     #[method(name = "getBlockByHash")]
-    async fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>>;
+    async fn block_by_hash(&self, hash: Prefixed<B256>, full: Option<bool>) -> RpcResult<Option<BlockView>>;
     #[method(name = "getHeaderByNumber")]
     fn header_by_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<HeaderView>>;
     #[method(name = "getHeaderByHash")]
-    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<HeaderView>>;
+    fn header_by_hash(&self, hash: Prefixed<B256>) -> RpcResult<Option<HeaderView>>;
     #[method(name = "getBlockReceipts")]
     async fn block_receipts(&self, block: BlockId) -> RpcResult<Option<Vec<TransactionReceipt>>>;
     #[method(name = "getBlockTransactionCountByNumber")]
     async fn transactions_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
     #[method(name = "getBlockTransactionCountByHash")]
-    async fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
+    async fn transactions_in_hash(&self, hash: Prefixed<B256>) -> RpcResult<Option<U64>>;
     #[method(name = "getUncleCountByBlockNumber")]
     async fn uncles_in_number(&self, number: BlockNumberOrTag) -> RpcResult<Option<U64>>;
     #[method(name = "getUncleCountByBlockHash")]
-    async fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>>;
+    async fn uncles_in_hash(&self, hash: Prefixed<B256>) -> RpcResult<Option<U64>>;
     #[method(name = "getUncleByBlockNumberAndIndex")]
     fn uncle_by_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Option<Value>>;
     #[method(name = "getUncleByBlockHashAndIndex")]
-    fn uncle_by_hash(&self, hash: B256, index: U64) -> RpcResult<Option<Value>>;
+    fn uncle_by_hash(&self, hash: Prefixed<B256>, index: U64) -> RpcResult<Option<Value>>;
 }
 
 impl Eth {
@@ -94,7 +94,11 @@ impl BlocksApiServer for Eth {
         self.view(number.into(), full).await
     }
 
-    async fn block_by_hash(&self, hash: B256, full: Option<bool>) -> RpcResult<Option<BlockView>> {
+    async fn block_by_hash(
+        &self,
+        Prefixed(hash): Prefixed<B256>,
+        full: Option<bool>,
+    ) -> RpcResult<Option<BlockView>> {
         self.view(hash.into(), full).await
     }
 
@@ -109,7 +113,7 @@ impl BlocksApiServer for Eth {
         Ok(header.zip(hash).map(view))
     }
 
-    fn header_by_hash(&self, hash: B256) -> RpcResult<Option<HeaderView>> {
+    fn header_by_hash(&self, Prefixed(hash): Prefixed<B256>) -> RpcResult<Option<HeaderView>> {
         let Some(height) = self.backend.store.height_of(hash).map_err(RpcError::from)? else {
             return Ok(None);
         };
@@ -128,7 +132,7 @@ impl BlocksApiServer for Eth {
         self.count_in(number.into(), |block| block.block.transactions().len()).await
     }
 
-    async fn transactions_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
+    async fn transactions_in_hash(&self, Prefixed(hash): Prefixed<B256>) -> RpcResult<Option<U64>> {
         self.count_in(hash.into(), |block| block.block.transactions().len()).await
     }
 
@@ -137,7 +141,7 @@ impl BlocksApiServer for Eth {
         self.count_in(number.into(), |_| 0).await
     }
 
-    async fn uncles_in_hash(&self, hash: B256) -> RpcResult<Option<U64>> {
+    async fn uncles_in_hash(&self, Prefixed(hash): Prefixed<B256>) -> RpcResult<Option<U64>> {
         self.count_in(hash.into(), |_| 0).await
     }
 
@@ -145,7 +149,7 @@ impl BlocksApiServer for Eth {
         Ok(None)
     }
 
-    fn uncle_by_hash(&self, _: B256, _: U64) -> RpcResult<Option<Value>> {
+    fn uncle_by_hash(&self, _: Prefixed<B256>, _: U64) -> RpcResult<Option<Value>> {
         Ok(None)
     }
 }

@@ -121,7 +121,11 @@ impl Eth {
             let what = format!("chainId does not match node's (have={chain_id}, want={ours})");
             return Err(RpcError::Refused(what));
         }
-        if request.has_eip4844_fields() || request.transaction_type == Some(BLOB_TYPE) {
+        // A price for blobs alone, which some clients always send, asks for none.
+        if request.blob_versioned_hashes.is_some()
+            || request.sidecar.is_some()
+            || request.transaction_type == Some(BLOB_TYPE)
+        {
             return Err(RpcError::Refused(
                 "transaction type not supported: there are no blobs here".to_owned(),
             ));

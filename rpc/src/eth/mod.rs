@@ -2,8 +2,10 @@
 
 mod blocks;
 mod call;
+mod capabilities;
 mod chain;
 mod fees;
+mod fill;
 mod filters;
 mod logs;
 mod overrides;
@@ -21,7 +23,7 @@ use jsonrpsee::{
 };
 
 pub(crate) use overrides::overrides;
-pub(crate) use params::FilterParam;
+pub(crate) use params::{FilterParam, Prefixed};
 
 use crate::{
     Backend, RpcLimits,
@@ -44,8 +46,10 @@ pub(crate) struct Eth {
 pub(crate) fn module(eth: &Eth) -> Result<RpcModule<()>, RegisterMethodError> {
     let mut module = RpcModule::new(());
     module.merge(chain::ChainApiServer::into_rpc(eth.clone()))?;
+    module.merge(capabilities::CapabilitiesApiServer::into_rpc(eth.clone()))?;
     module.merge(state::StateApiServer::into_rpc(eth.clone()))?;
     module.merge(call::CallApiServer::into_rpc(eth.clone()))?;
+    module.merge(fill::FillApiServer::into_rpc(eth.clone()))?;
     module.merge(simulate::SimulateApiServer::into_rpc(eth.clone()))?;
     module.merge(fees::FeesApiServer::into_rpc(eth.clone()))?;
     module.merge(blocks::BlocksApiServer::into_rpc(eth.clone()))?;

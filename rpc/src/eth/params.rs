@@ -2,7 +2,10 @@
 
 use alloy_rpc_types_eth::Filter;
 use quorate_types::{B256, U256, hex};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IntoDeserializer as _},
+};
 use serde_json::{Map, Value};
 
 /// A filter for logs. Keys that it does not know are ignored, as geth does: clients send their own along.
@@ -21,6 +24,20 @@ impl<'de> Deserialize<'de> for FilterParam {
         let places = map.get("topics").and_then(Value::as_array).map_or(0, Vec::len);
         let filter = serde_json::from_value(Value::Object(map)).map_err(D::Error::custom)?;
         Ok(Self { filter, places })
+    }
+}
+
+/// Bytes as the specification writes them. The libraries' types take them without `0x` as well, where geth refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Prefixed<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Prefixed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if !text.starts_with("0x") && !text.starts_with("0X") {
+            return Err(D::Error::custom("hex string without 0x prefix"));
+        }
+        T::deserialize(text.into_deserializer()).map(Self)
     }
 }
 
@@ -49,6 +66,15 @@ impl<'de> Deserialize<'de> for StorageKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_have_a_prefix() {
+        let read = |text: &str| serde_json::from_value::<Prefixed<B256>>(Value::from(text));
+        let digits = "0a".repeat(32);
+        assert_eq!(read(&format!("0x{digits}")).expect("a hash"), Prefixed(B256::repeat_byte(10)));
+        assert_eq!(read(&digits).expect_err("no prefix").to_string(), "hex string without 0x prefix");
+        assert!(read("0x0a").is_err(), "too short");
+    }
 
     /// geth's `decodeStorageKey`: with or without `0x`, of odd length, and never longer than a word.
     #[test]

@@ -10,7 +10,7 @@ use jsonrpsee::{
 use quorate_storage::AccountProof;
 use quorate_types::{Address, B256, U256};
 
-use super::{Eth, params::StorageKey};
+use super::{Eth, Prefixed, params::StorageKey};
 use crate::{error::RpcError, turns::Weight};
 
 /// geth's bound on the slots of one question.
@@ -21,7 +21,7 @@ pub(crate) trait ProofApi {
     #[method(name = "getProof")]
     async fn proof(
         &self,
-        address: Address,
+        address: Prefixed<Address>,
         keys: Vec<StorageKey>,
         block: Option<BlockId>,
     ) -> RpcResult<EIP1186AccountProofResponse>;
@@ -31,7 +31,7 @@ pub(crate) trait ProofApi {
 impl ProofApiServer for Eth {
     async fn proof(
         &self,
-        address: Address,
+        Prefixed(address): Prefixed<Address>,
         keys: Vec<StorageKey>,
         block: Option<BlockId>,
     ) -> RpcResult<EIP1186AccountProofResponse> {

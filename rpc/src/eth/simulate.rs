@@ -12,8 +12,8 @@ use jsonrpsee::{
     proc_macros::rpc,
 };
 use quorate_execution::{
-    BlockRequest, CallError, CallStatus, OverrideError, SimulateError, SimulatedBlock, SimulatedCall,
-    Simulation, Unfit, Unsigned, block_rlp_length, revert_message,
+    BlockRequest, CallStatus, SimulateError, SimulatedBlock, SimulatedCall, Simulation, Unfit, Unsigned,
+    block_rlp_length, revert_message,
 };
 use quorate_types::{B256, Bytes, Header, U256};
 
@@ -104,6 +104,8 @@ fn call_results(
     let mut result = |(index, call): (usize, SimulatedCall)| {
         let error = failure(&call);
         let outcome = call.outcome;
+        // What a revert returned stands in its error alone.
+        let return_data = if error.is_none() { outcome.output } else { Bytes::new() };
         let logs = outcome.logs.into_iter().map(|inner| {
             let log_index = Some(next_log);
             next_log += 1;
@@ -120,7 +122,7 @@ fn call_results(
         });
         SimCallResult {
             logs: logs.collect(),
-            return_data: outcome.output,
+            return_data,
             gas_used: outcome.gas_used,
             max_used_gas: Some(call.max_gas_used),
             status: error.is_none(),
@@ -156,7 +158,6 @@ impl From<SimulateError> for RpcError {
             | SimulateError::TooManyCallsInBlock { .. }
             | SimulateError::TooManyCalls { .. } => return Self::TooMuch(message),
             SimulateError::TooLarge { .. } => return Self::Limit(message),
-            SimulateError::Call(CallError::Override(OverrideError::AlreadyMovedTo(_))) => -38023,
             SimulateError::Call(error) => return error.into(),
             SimulateError::BlockGas { .. } => -38015,
             SimulateError::Number { .. } => -38020,
@@ -188,6 +189,7 @@ const fn code_of(reason: &Unfit) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use jsonrpsee::types::ErrorObjectOwned;
+    use quorate_execution::OverrideError;
 
     use super::*;
 
@@ -212,7 +214,6 @@ mod tests {
             (refused(Unfit::InitCodeSize(50_000)), -38025),
             (refused(Unfit::TipAboveFee(String::new())), -32602),
             (refused(Unfit::Never(String::new())), -32603),
-            (SimulateError::Call(OverrideError::AlreadyMovedTo(address).into()), -38023),
             (SimulateError::Call(OverrideError::NotPrecompile(address).into()), -32000),
         ] {
             let message = error.to_string();

@@ -9,7 +9,7 @@ use jsonrpsee::{
 };
 use quorate_types::{Address, B256, Bytes, U64, U256};
 
-use super::{Eth, params::StorageKey};
+use super::{Eth, Prefixed, params::StorageKey};
 use crate::error::RpcError;
 
 /// geth's bound on the slots of one question.
@@ -18,29 +18,38 @@ const MAX_SLOTS: usize = 1024;
 #[rpc(server, namespace = "eth")]
 pub(crate) trait StateApi {
     #[method(name = "getBalance")]
-    fn balance(&self, address: Address, block: Option<BlockId>) -> RpcResult<U256>;
+    fn balance(&self, address: Prefixed<Address>, block: Option<BlockId>) -> RpcResult<U256>;
     #[method(name = "getTransactionCount")]
-    fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64>;
+    fn transaction_count(&self, address: Prefixed<Address>, block: Option<BlockId>) -> RpcResult<U64>;
     #[method(name = "getCode")]
-    fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes>;
+    fn code(&self, address: Prefixed<Address>, block: Option<BlockId>) -> RpcResult<Bytes>;
     #[method(name = "getStorageAt")]
-    fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256>;
+    fn storage_at(
+        &self,
+        address: Prefixed<Address>,
+        slot: StorageKey,
+        block: Option<BlockId>,
+    ) -> RpcResult<B256>;
     #[method(name = "getStorageValues")]
     async fn storage_values(
         &self,
-        slots: BTreeMap<Address, Vec<StorageKey>>,
+        slots: BTreeMap<Prefixed<Address>, Vec<StorageKey>>,
         block: Option<BlockId>,
     ) -> RpcResult<BTreeMap<Address, Vec<B256>>>;
 }
 
 #[async_trait]
 impl StateApiServer for Eth {
-    fn balance(&self, address: Address, block: Option<BlockId>) -> RpcResult<U256> {
+    fn balance(&self, Prefixed(address): Prefixed<Address>, block: Option<BlockId>) -> RpcResult<U256> {
         let account = self.backend.state(block)?.account(address).map_err(RpcError::from)?;
         Ok(account.unwrap_or_default().balance)
     }
 
-    fn transaction_count(&self, address: Address, block: Option<BlockId>) -> RpcResult<U64> {
+    fn transaction_count(
+        &self,
+        Prefixed(address): Prefixed<Address>,
+        block: Option<BlockId>,
+    ) -> RpcResult<U64> {
         if block.is_some_and(|block| block.is_pending()) {
             return Ok(U64::from(self.pending_nonce(address)?));
         }
@@ -48,20 +57,25 @@ impl StateApiServer for Eth {
         Ok(U64::from(account.unwrap_or_default().nonce))
     }
 
-    fn code(&self, address: Address, block: Option<BlockId>) -> RpcResult<Bytes> {
+    fn code(&self, Prefixed(address): Prefixed<Address>, block: Option<BlockId>) -> RpcResult<Bytes> {
         let state = self.backend.state(block)?;
         let account = state.account(address).map_err(RpcError::from)?.unwrap_or_default();
         Ok(state.code(account.code_hash).map_err(RpcError::from)?)
     }
 
-    fn storage_at(&self, address: Address, slot: StorageKey, block: Option<BlockId>) -> RpcResult<B256> {
+    fn storage_at(
+        &self,
+        Prefixed(address): Prefixed<Address>,
+        slot: StorageKey,
+        block: Option<BlockId>,
+    ) -> RpcResult<B256> {
         let value = self.backend.state(block)?.slot(address, slot.slot).map_err(RpcError::from)?;
         Ok(value.into())
     }
 
     async fn storage_values(
         &self,
-        slots: BTreeMap<Address, Vec<StorageKey>>,
+        slots: BTreeMap<Prefixed<Address>, Vec<StorageKey>>,
         block: Option<BlockId>,
     ) -> RpcResult<BTreeMap<Address, Vec<B256>>> {
         let count: usize = slots.values().map(Vec::len).sum();
@@ -73,7 +87,7 @@ impl StateApiServer for Eth {
         }
         self.read(move |eth| {
             let state = eth.backend.state(block)?;
-            let values = |(address, slots): (Address, Vec<StorageKey>)| {
+            let values = |(Prefixed(address), slots): (Prefixed<Address>, Vec<StorageKey>)| {
                 let values = slots.iter().map(|slot| state.slot(address, slot.slot).map(B256::from));
                 Ok((address, values.collect::<Result<_, _>>()?))
             };

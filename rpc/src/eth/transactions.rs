@@ -11,7 +11,7 @@ use jsonrpsee::{
 use quorate_storage::StoredBlock;
 use quorate_types::{B256, Bytes, U64};
 
-use super::Eth;
+use super::{Eth, Prefixed};
 use crate::{
     convert::{self, TransactionView},
     error::RpcError,
@@ -20,9 +20,9 @@ use crate::{
 #[rpc(server, namespace = "eth")]
 pub(crate) trait TransactionsApi {
     #[method(name = "sendRawTransaction")]
-    async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256>;
+    async fn send_raw_transaction(&self, raw: Prefixed<Bytes>) -> RpcResult<B256>;
     #[method(name = "getTransactionByHash")]
-    async fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>>;
+    async fn transaction_by_hash(&self, hash: Prefixed<B256>) -> RpcResult<Option<TransactionView>>;
     #[method(name = "getTransactionByBlockNumberAndIndex")]
     async fn transaction_in_number(
         &self,
@@ -30,15 +30,19 @@ pub(crate) trait TransactionsApi {
         index: U64,
     ) -> RpcResult<Option<TransactionView>>;
     #[method(name = "getTransactionByBlockHashAndIndex")]
-    async fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>>;
+    async fn transaction_in_hash(
+        &self,
+        hash: Prefixed<B256>,
+        index: U64,
+    ) -> RpcResult<Option<TransactionView>>;
     #[method(name = "getTransactionReceipt")]
-    async fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>>;
+    async fn transaction_receipt(&self, hash: Prefixed<B256>) -> RpcResult<Option<TransactionReceipt>>;
     #[method(name = "getRawTransactionByHash")]
-    async fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes>;
+    async fn raw_by_hash(&self, hash: Prefixed<B256>) -> RpcResult<Bytes>;
     #[method(name = "getRawTransactionByBlockNumberAndIndex")]
     async fn raw_in_number(&self, number: BlockNumberOrTag, index: U64) -> RpcResult<Bytes>;
     #[method(name = "getRawTransactionByBlockHashAndIndex")]
-    async fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes>;
+    async fn raw_in_hash(&self, hash: Prefixed<B256>, index: U64) -> RpcResult<Bytes>;
     #[method(name = "pendingTransactions")]
     fn pending_transactions(&self) -> RpcResult<Vec<TransactionView>>;
 }
@@ -87,11 +91,14 @@ fn raw((block, index): &Place) -> Bytes {
 
 #[async_trait]
 impl TransactionsApiServer for Eth {
-    async fn send_raw_transaction(&self, raw: Bytes) -> RpcResult<B256> {
+    async fn send_raw_transaction(&self, Prefixed(raw): Prefixed<Bytes>) -> RpcResult<B256> {
         Ok(self.backend.submit(raw).await?)
     }
 
-    async fn transaction_by_hash(&self, hash: B256) -> RpcResult<Option<TransactionView>> {
+    async fn transaction_by_hash(
+        &self,
+        Prefixed(hash): Prefixed<B256>,
+    ) -> RpcResult<Option<TransactionView>> {
         self.read(move |eth| {
             let found = eth.seen(eth.located(hash)?)?;
             Ok(found.or_else(|| eth.backend.pending_transaction(hash)))
@@ -107,11 +114,18 @@ impl TransactionsApiServer for Eth {
         self.seen_at(number.into(), index).await
     }
 
-    async fn transaction_in_hash(&self, hash: B256, index: U64) -> RpcResult<Option<TransactionView>> {
+    async fn transaction_in_hash(
+        &self,
+        Prefixed(hash): Prefixed<B256>,
+        index: U64,
+    ) -> RpcResult<Option<TransactionView>> {
         self.seen_at(hash.into(), index).await
     }
 
-    async fn transaction_receipt(&self, hash: B256) -> RpcResult<Option<TransactionReceipt>> {
+    async fn transaction_receipt(
+        &self,
+        Prefixed(hash): Prefixed<B256>,
+    ) -> RpcResult<Option<TransactionReceipt>> {
         self.read(move |eth| {
             let Some((block, index)) = eth.located(hash)? else { return Ok(None) };
             convert::receipt(&block, index, eth.backend.chain.chain_id).map(Some)
@@ -120,7 +134,7 @@ impl TransactionsApiServer for Eth {
     }
 
     /// What does not exist has no bytes, in geth's answer too.
-    async fn raw_by_hash(&self, hash: B256) -> RpcResult<Bytes> {
+    async fn raw_by_hash(&self, Prefixed(hash): Prefixed<B256>) -> RpcResult<Bytes> {
         self.read(move |eth| Ok(eth.raw_transaction(hash)?.unwrap_or_default())).await
     }
 
@@ -128,7 +142,7 @@ impl TransactionsApiServer for Eth {
         self.raw_at(number.into(), index).await
     }
 
-    async fn raw_in_hash(&self, hash: B256, index: U64) -> RpcResult<Bytes> {
+    async fn raw_in_hash(&self, Prefixed(hash): Prefixed<B256>, index: U64) -> RpcResult<Bytes> {
         self.raw_at(hash.into(), index).await
     }
 

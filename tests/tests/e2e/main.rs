@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod calling;
+mod describing;
 mod developing;
 mod endurance;
 mod faults;
@@ -12,6 +13,7 @@ mod flood;
 mod following;
 mod grpc;
 mod hostile;
+mod limits;
 mod pending;
 mod power_cut;
 mod reading;

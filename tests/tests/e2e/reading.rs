@@ -169,6 +169,13 @@ async fn refusals_have_the_codes_and_words_that_clients_match_on() {
         ("eth_mine", json!([]), -32601, "the method eth_mine does not exist/is not available"),
         ("eth_subscribe", json!(["newHeads"]), -32601, "notifications not supported"),
         ("eth_getBalance", json!(["0x12"]), -32602, "invalid argument: "),
+        (
+            "eth_getBalance",
+            json!(["12".repeat(20)]),
+            -32602,
+            "invalid argument: hex string without 0x prefix",
+        ),
+        ("eth_sendRawTransaction", json!(["0x03c1c0"]), -32000, "transaction type not supported: type 3"),
         ("eth_getBalance", json!([]), -32602, "missing value for required argument 0"),
         ("eth_chainId", json!([1]), -32602, "too many arguments, want at most 0"),
         ("eth_getStorageAt", json!([alice, "0xzz"]), -32602, "invalid argument: invalid hex in storage key"),

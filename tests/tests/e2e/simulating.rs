@@ -13,6 +13,7 @@ use quorate_types::{Address, B256, U256};
 use serde_json::{Value, json};
 
 const POOR: Address = Address::repeat_byte(0xb0);
+const ECHO: Address = Address::repeat_byte(0xec);
 
 /// A network with a contract that counts its calls.
 struct Network {
@@ -58,11 +59,12 @@ async fn simulated_blocks_stand_on_the_head_and_leave_nothing() {
     let head = network.ask("eth_getBlockByNumber").await;
     let height = quantity(&head["number"]);
     let count = json!({ "from": POOR, "to": network.contract });
-    let fails = json!({ "from": POOR, "to": network.contract, "input": "0x01" });
+    // Reverts with what it was called with, and names a price for blobs that it has none of.
+    let fails = json!({ "from": POOR, "to": ECHO, "input": "0x0102", "maxFeePerBlobGas": "0x0" });
     let pays = json!({ "from": POOR, "to": Address::ZERO, "value": "0x5" });
     let payload = json!({
         "blockStateCalls": [
-            { "calls": [count, fails] },
+            { "stateOverrides": { ECHO.to_string(): { "code": "0x365f5f37365ffd" } }, "calls": [count, fails] },
             {
                 "blockOverrides": { "number": format!("{:#x}", height + 3), "beaconRoot": B256::with_last_byte(9) },
                 "stateOverrides": { POOR.to_string(): { "balance": "0x5" } },
@@ -94,8 +96,8 @@ async fn simulated_blocks_stand_on_the_head_and_leave_nothing() {
     assert_eq!(log["transactionHash"], first["transactions"][0]["hash"]);
     assert_eq!(first["transactions"][0]["from"], json!(POOR));
     assert_eq!(first["calls"][1]["status"], "0x0");
-    let reverted = json!({ "code": 3, "message": "execution reverted", "data": "0x" });
-    assert_eq!(first["calls"][1]["error"], reverted);
+    let reverted = json!({ "code": 3, "message": "execution reverted", "data": "0x0102" });
+    assert_eq!((&first["calls"][1]["error"], &first["calls"][1]["returnData"]), (&reverted, &json!("0x")));
     assert_eq!(last["parentBeaconBlockRoot"], json!(B256::with_last_byte(9)));
     assert_eq!(last["calls"][1]["returnData"], word(2));
     assert_eq!(last["calls"][0]["logs"][0]["address"], json!(Address::repeat_byte(0xee)));
