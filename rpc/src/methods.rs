@@ -139,6 +139,7 @@ mod tests {
                 "evm_mine",
                 "evm_revert",
                 "evm_snapshot",
+                "hardhat_metadata",
                 "personal_sign"
             ]
         );

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod evm;
+mod hardhat;
 
 use alloy_signer_local::PrivateKeySigner;
 use jsonrpsee::{RpcModule, core::RegisterMethodError};
@@ -58,6 +59,7 @@ pub(crate) fn module(eth: &Eth, development: &Development) -> Result<RpcModule<(
     let accounts = accounts::Accounts::new(eth.clone(), &development.accounts);
     module.merge(accounts::AccountsApiServer::into_rpc(accounts.clone()))?;
     module.merge(accounts::PersonalApiServer::into_rpc(accounts))?;
+    module.merge(hardhat::HardhatApiServer::into_rpc(hardhat::Hardhat(eth.clone())))?;
     let evm = evm::Evm { eth: eth.clone(), controls: development.controls.clone() };
     module.merge(evm::EvmApiServer::into_rpc(evm))?;
     Ok(module)

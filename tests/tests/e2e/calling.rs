@@ -70,7 +70,7 @@ async fn calls_run_on_states_that_never_were() {
 async fn calls_for_what_is_not_here_are_refused() {
     let counter = Counter::called().await;
     let blobs = "transaction type not supported: there are no blobs here".to_owned();
-    for blob in [json!({ "maxFeePerBlobGas": "0x1" }), json!({ "type": "0x3" })] {
+    for blob in [json!({ "blobVersionedHashes": [B256::ZERO] }), json!({ "type": "0x3" })] {
         assert_eq!(counter.ask("eth_call", json!([blob])).await, Err((-32000, blobs.clone())), "{blob}");
     }
     // BLOCKHASH of 9,999.

@@ -197,6 +197,19 @@ async fn signatures_are_those_that_contracts_check() {
     assert_eq!(chain.signer_of(hash, &signature).await, alice);
 }
 
+/// Given two chains of one id, then they can be told apart, however far they go: Hardhat's Ignition deploys again to one that it does
+/// not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_chain_is_told_from_another() {
+    let (one, other) = (DevelopmentChain::start(), DevelopmentChain::start());
+    let instance =
+        async |chain: &DevelopmentChain| chain.ask("hardhat_metadata", json!([])).await["instanceId"].clone();
+    let first = instance(&one).await;
+    one.ask("evm_mine", json!([])).await;
+    assert_eq!(instance(&one).await, first);
+    assert_ne!(instance(&other).await, first);
+}
+
 /// Given Ctrl-C, when the chain ends, then it ended well and left nothing on disk.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_when_it_ends() {
