@@ -63,7 +63,7 @@ impl Store {
         let transactions = block.block.transactions();
         let pending = Pending::new((height, block.hash()), transactions, &block.receipts, changes, undo);
         batch.write("writing a block record", Durability::Synced)?;
-        self.ledger.publish_decided(Arc::new(head_of(block)), update.trie(), &Arc::new(pending));
+        self.ledger.publish_decided(Arc::new(head_of(block)), update, &Arc::new(pending));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use quorate_types::{Address, B256, GenesisError, Height, ValidatorSetError};
 use revm::database_interface::DBErrorMarker;
 
-use crate::{MAX_ACCOUNTS, PROOF_WINDOW};
+use crate::PROOF_WINDOW;
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -154,10 +154,12 @@ pub enum StorageError {
         what: &'static str,
     },
     /// The state would outgrow the trie that is kept in memory.
-    #[error("the state would hold {accounts} accounts; this version keeps at most {MAX_ACCOUNTS}")]
+    #[error("the state would hold {accounts} accounts; this node keeps at most {most} in memory")]
     TooManyAccounts {
         /// How many there would be.
         accounts: usize,
+        /// [`crate::StoreOptions::max_accounts`].
+        most: usize,
     },
     /// More logs match than were asked for at most.
     #[error(

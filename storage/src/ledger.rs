@@ -22,7 +22,7 @@ use crate::{
     codec::{self, HeaderRecord},
     columns::{Column, Database, damaged, height_key, missing, slot_key},
     slots::SlotsAt,
-    trie::{AccountTrie, TrieChanges},
+    trie::{AccountTrie, Storages, TrieChanges, TrieUpdate},
 };
 
 /// Analysed code kept in memory: some thousand contracts of ordinary size.
@@ -112,16 +112,17 @@ pub(crate) struct Ledger {
     /// The highest height whose rows may be visible, wholly or not: raised before they are written.
     applying: AtomicU64,
     codes: Cache<B256, Bytecode, CodeBytes>,
+    pub storages: Storages,
 }
 
 impl Ledger {
     /// A ledger whose rows are all written.
-    pub(crate) fn new(database: Database, head: Head, trie: AccountTrie) -> Self {
+    pub(crate) fn new(database: Database, head: Head, trie: AccountTrie, storages: Storages) -> Self {
         let applying = AtomicU64::new(head.height.0);
         let published = Published { head: Arc::new(head), trie, pending: Vec::new() };
         let published = ArcSwap::from_pointee(published);
         let codes = Cache::with_weighter(CODE_CACHE_ITEMS, CODE_CACHE_BYTES, CodeBytes);
-        Self { database, published, applying, codes }
+        Self { database, published, applying, codes, storages }
     }
 
     pub(crate) fn published(&self) -> Arc<Published> {
@@ -129,11 +130,14 @@ impl Ledger {
     }
 
     /// Makes a decided block the head. From here on every read sees it.
-    pub(crate) fn publish_decided(&self, head: Arc<Head>, trie: &AccountTrie, block: &Arc<Pending>) {
+    pub(crate) fn publish_decided(&self, head: Arc<Head>, update: &TrieUpdate, block: &Arc<Pending>) {
+        for (address, trie) in update.storages() {
+            self.storages.keep(*address, trie.clone());
+        }
         self.published.rcu(|now| {
             let mut pending = now.pending.clone();
             pending.push(Arc::clone(block));
-            Published { head: Arc::clone(&head), trie: trie.clone(), pending }
+            Published { head: Arc::clone(&head), trie: update.trie().clone(), pending }
         });
     }
 

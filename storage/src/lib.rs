@@ -58,5 +58,5 @@ pub use prove::{AccountProof, MAX_PROVEN_SLOTS, SlotProof};
 pub use reads::{Outcomes, StoredBlock};
 pub use state_view::StateView;
 pub use store::{SCHEMA_VERSION, Store, StoreOptions};
-pub use trie::{MAX_ACCOUNTS, TrieUpdate};
+pub use trie::TrieUpdate;
 pub use undo::PROOF_WINDOW;

@@ -13,9 +13,10 @@ use crate::{
     codec::{self, BodyRecord, HeaderRecord},
     columns::{Batch, Column, Database, Durability, damaged, fixed, hash_row, height_key, slot_key},
     ledger::{Ledger, Pending, record},
+    prove::storage_from_rows,
     reads::{BlockCache, block_cache},
     slots::Deadline,
-    trie::{self, TrieUpdate},
+    trie::{self, Storages, TrieUpdate},
     undo::undo_from_rows,
 };
 
@@ -31,6 +32,8 @@ pub(crate) const HEAD: &str = "head";
 pub struct StoreOptions {
     /// Memory for RocksDB's blocks of rows, all columns together, in bytes.
     pub block_cache_bytes: usize,
+    /// The most accounts that the state may hold. Each costs some 300 bytes of memory, and two microseconds of every start.
+    pub max_accounts: usize,
     /// Memory for decoded blocks that RPC reads again and again, in bytes.
     pub cached_blocks_bytes: u64,
     /// Whether the folder ends with the process, as a development chain's does: then nothing waits for the disk, and a power
@@ -39,9 +42,14 @@ pub struct StoreOptions {
 }
 
 impl Default for StoreOptions {
-    /// 128 MiB of rows and 64 MiB of blocks: four nodes on one machine stay below 1 GiB.
+    /// 128 MiB of rows and 64 MiB of blocks: four nodes on one machine stay below 1 GiB. Ten million accounts.
     fn default() -> Self {
-        Self { block_cache_bytes: 128 << 20, cached_blocks_bytes: 64 << 20, scratch: false }
+        Self {
+            block_cache_bytes: 128 << 20,
+            cached_blocks_bytes: 64 << 20,
+            max_accounts: 10_000_000,
+            scratch: false,
+        }
     }
 }
 
@@ -51,6 +59,7 @@ pub struct Store {
     /// Held by whoever commits: consensus and sync may come with the same block at once.
     pub(crate) committing: Mutex<()>,
     pub(crate) blocks: BlockCache,
+    max_accounts: usize,
 }
 
 impl Store {
@@ -69,7 +78,11 @@ impl Store {
         let (height, hash) = read_head(&database)?;
         write_missing_rows(&database, height)?;
         let header = record(&database, Column::Headers, height, codec::decode_header)?;
-        let trie = trie::rebuild(&database)?;
+        let storages = Storages::default();
+        let trie = trie::rebuild(&database, &storages)?;
+        if trie.len() > options.max_accounts {
+            return Err(StorageError::TooManyAccounts { accounts: trie.len(), most: options.max_accounts });
+        }
         if trie.root() != header.header.state_root {
             let (expected, found) = (header.header.state_root, trie.root());
             return Err(StorageError::StateDamaged { height, expected, found });
@@ -82,9 +95,10 @@ impl Store {
         tracing::info!(%height, %hash, accounts = trie.len(), path = %path.display(), "opened the store");
         let head = Head { height, hash, header, next_validators, clock_ms };
         Ok(Self {
-            ledger: Arc::new(Ledger::new(database, head, trie)),
+            ledger: Arc::new(Ledger::new(database, head, trie, storages)),
             committing: Mutex::new(()),
             blocks: block_cache(options.cached_blocks_bytes),
+            max_accounts: options.max_accounts,
         })
     }
 
@@ -127,9 +141,20 @@ impl Store {
         changes: &StateChanges,
     ) -> Result<(B256, TrieUpdate), StorageError> {
         let published = self.ledger.published();
-        let slots = self.ledger.slots_at(&published, published.head.height);
-        let head_slots = |address| slots.of(address, usize::MAX, Deadline::NONE);
-        let update = TrieUpdate::new(&published.trie, base, changes, &head_slots)?;
+        let head_storage = |address, root| match self.ledger.storages.get(address, root) {
+            Some(trie) => Ok(trie),
+            None => {
+                let state = self.ledger.slots_at(&published, published.head.height);
+                let trie = storage_from_rows(&state, address, root, usize::MAX, Deadline::NONE)?;
+                self.ledger.storages.keep(address, trie.clone());
+                Ok(trie)
+            }
+        };
+        let update = TrieUpdate::new(&published.trie, base, changes, &head_storage)?;
+        let (accounts, most) = (update.trie().len(), self.max_accounts);
+        if accounts > most && accounts > published.trie.len() {
+            return Err(StorageError::TooManyAccounts { accounts, most });
+        }
         Ok((update.root(), update))
     }
 

@@ -9,7 +9,7 @@ use crate::{
     columns::{Batch, Column, Database, damaged, height_key},
     slots::{Deadline, SlotsAt},
     snapshot::Snapshot,
-    trie::{TrieChanges, storage_root_of, trie_account},
+    trie::{TrieChanges, trie_account, trie_of},
 };
 
 /// How many blocks below the head the state can still be proven, in blocks: that many undo rows are
@@ -68,7 +68,8 @@ pub(crate) fn undo_from_rows(
     for (address, change) in &changes.accounts {
         let account = match change.before {
             Some(account) => {
-                Some(trie_account(account, storage_root_of(slots.of(*address, usize::MAX, Deadline::NONE)?)))
+                let slots = slots.of(*address, usize::MAX, Deadline::NONE)?;
+                Some(trie_account(account, trie_of(slots, Deadline::NONE)?.root()))
             }
             None => None,
         };

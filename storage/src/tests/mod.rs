@@ -1,5 +1,6 @@
 //! Stories about the store, told over blocks that are built by hand.
 
+mod accounts;
 mod commit;
 mod logs;
 mod model;
@@ -7,7 +8,6 @@ mod proofs;
 mod records;
 mod rewind;
 mod roots;
-mod shards;
 mod stops;
 mod views;
 

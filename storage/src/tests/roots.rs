@@ -11,7 +11,7 @@ use quorate_types::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{Chain, candidate, model::Model, model::set_balance};
-use crate::{MAX_ACCOUNTS, StorageError};
+use crate::{StorageError, Store, StoreOptions};
 
 const ALICE: Address = Address::repeat_byte(0xa1);
 
@@ -62,7 +62,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     /// Random inserts, updates and deletes of accounts and slots, on committed and on undecided
-    /// parents up to three deep, with rows written or not.
+    /// parents up to three deep, with rows written or not, with storages in memory or not.
     #[test]
     fn roots_are_those_of_two_other_implementations(seed: u64) {
         let mut random = StdRng::seed_from_u64(seed);
@@ -75,6 +75,9 @@ proptest! {
             let expected = oracle.apply(&changes);
             prop_assert_eq!(model.root(), expected, "the oracles agree");
 
+            if random.random_bool(0.3) {
+                chain.store.ledger.storages.clear();
+            }
             let base = ahead.last();
             let update = chain.store.root_after(base.map(|it| &it.update), &changes).expect("fits");
             prop_assert_eq!(update.0, expected);
@@ -144,8 +147,11 @@ fn changes_that_start_from_another_state_are_refused() {
 
 #[test]
 fn the_number_of_accounts_is_bounded() {
-    let chain = Chain::new();
-    let room = u64::try_from(MAX_ACCOUNTS - Model::genesis().accounts.len()).expect("small");
+    const MOST: usize = 1_000;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = StoreOptions { max_accounts: MOST, ..StoreOptions::default() };
+    let store = Store::open(folder.path(), &super::genesis_of(7), options).expect("opens");
+    let room = u64::try_from(MOST - Model::genesis().accounts.len()).expect("small");
     let state = AccountState { nonce: 1, ..AccountState::default() };
     let accounts = |count: u64| {
         let change = |number: u64| {
@@ -154,10 +160,10 @@ fn the_number_of_accounts_is_bounded() {
         };
         StateChanges { accounts: (0..count).map(change).collect(), codes: BTreeMap::new() }
     };
-    let (_, full) = chain.store.root_after(None, &accounts(room)).expect("there is room");
-    let error = chain.store.root_after(None, &accounts(room + 1)).expect_err("one too many");
-    assert!(matches!(error, StorageError::TooManyAccounts { accounts } if accounts == MAX_ACCOUNTS + 1));
+    let (_, full) = store.root_after(None, &accounts(room)).expect("there is room");
+    let error = store.root_after(None, &accounts(room + 1)).expect_err("one too many");
+    assert!(matches!(error, StorageError::TooManyAccounts { accounts: 1_001, most: MOST }));
     let (_, one_more) = set_balance(ALICE, None, 1);
-    let error = chain.store.root_after(Some(&full), &one_more).expect_err("undecided ones count");
-    assert!(!error.is_fatal() && error.to_string().contains("200001 accounts"), "{error}");
+    let error = store.root_after(Some(&full), &one_more).expect_err("undecided ones count");
+    assert!(!error.is_fatal() && error.to_string().contains("1001 accounts"), "{error}");
 }

@@ -1,7 +1,8 @@
 //! The state root: Ethereum's Merkle-Patricia trie over all accounts.
 //!
-//! The accounts are kept in memory as an [`AccountTrie`]; a changed account's storage is read and hashed
-//! whole. The trie of the head is published with the head itself, and nothing is hashed under a lock.
+//! The accounts are kept in memory as an [`AccountTrie`], and storages as [`StorageTrie`]s as far as there is room
+//! ([`Storages`]): a block costs what it changes. The trie of the head is published with the head itself, and nothing is hashed
+//! under a lock.
 //! A candidate's root comes with a [`TrieUpdate`] that changes nothing until its block is committed, and
 //! that another candidate may stand on:
 //!
@@ -10,9 +11,10 @@
 //!                  <- update of h+1, another view         (a sibling; one of them is dropped)
 //! ```
 
-mod proof;
+mod merkle;
+mod node;
 mod root;
-mod shard;
+mod storages;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,14 +23,14 @@ use quorate_types::{AccountChange, AccountState, Address, B256, SlotChange, Stat
 
 use crate::StorageError;
 
-pub(crate) use proof::prove_slots;
-pub(crate) use root::{check_count, rebuild, storage_root_of};
-pub(crate) use shard::{AccountTrie, TrieChanges};
+use merkle::MerkleTrie;
+pub(crate) use root::rebuild;
+pub(crate) use storages::{StorageTrie, Storages, trie_of};
 
-/// The most accounts that the state may hold. Each costs some 200 bytes of memory and a microsecond
-/// of every start, and of the root of a block that touches them all: beyond this such a block would
-/// take longer than its timer allows.
-pub const MAX_ACCOUNTS: usize = 200_000;
+/// All accounts by hashed address.
+pub(crate) type AccountTrie = MerkleTrie<TrieAccount>;
+/// Accounts by hashed address; `None` where there is none.
+pub(crate) type TrieChanges = BTreeMap<B256, Option<TrieAccount>>;
 
 /// What a candidate block does to the trie. Made by [`crate::Store::root_after`], used up by
 /// [`crate::Store::commit`]; cheap to clone.
@@ -47,11 +49,12 @@ struct Layer {
     trie: AccountTrie,
     /// What turns it back into the trie below.
     undo: Arc<TrieChanges>,
-    slots: BTreeMap<Address, BTreeMap<U256, U256>>,
+    /// The storages that the block changes, after it.
+    storages: BTreeMap<Address, StorageTrie>,
 }
 
-/// The slots that are not zero of an account at the head.
-pub(crate) type HeadSlots<'a> = &'a dyn Fn(Address) -> Result<BTreeMap<U256, U256>, StorageError>;
+/// The storage of an account at the head, by its root.
+pub(crate) type HeadStorage<'a> = &'a dyn Fn(Address, B256) -> Result<StorageTrie, StorageError>;
 
 impl TrieUpdate {
     /// The state root after the block.
@@ -65,26 +68,26 @@ impl TrieUpdate {
         head: &AccountTrie,
         base: Option<&Self>,
         changes: &StateChanges,
-        head_slots: HeadSlots<'_>,
+        head_storage: HeadStorage<'_>,
     ) -> Result<Self, StorageError> {
         let mut layers = base.map_or(Ok(Vec::new()), |base| base.layers_above(head.root()))?;
         let below = layers.last().map_or(head, |layer| &layer.trie);
-        let (mut accounts, mut undo, mut slots) = (TrieChanges::new(), TrieChanges::new(), BTreeMap::new());
+        let (mut accounts, mut undo) = (TrieChanges::new(), TrieChanges::new());
+        let mut storages = BTreeMap::new();
         for (address, change) in &changes.accounts {
             let key = keccak256(address);
             let before = below.get(&key);
+            let storage_below = |root| {
+                let layer = layers.iter().rev().find_map(|layer| layer.storages.get(address));
+                layer.map_or_else(|| head_storage(*address, root), |trie| Ok(trie.clone()))
+            };
+            let (after, storage) = changed_account(before, *address, change, storage_below)?;
             undo.insert(key, before);
-            accounts.insert(key, changed_account(before, &layers, *address, change, head_slots)?);
-            if !change.storage.is_empty() {
-                slots.insert(*address, change.storage.iter().map(|(slot, it)| (*slot, it.after)).collect());
-            }
-        }
-        let (before, after) = (undo.values().flatten().count(), accounts.values().flatten().count());
-        if after > before {
-            check_count(below.len() - before + after)?;
+            accounts.insert(key, after);
+            storages.extend(storage.map(|trie| (*address, trie)));
         }
         let (trie, undo) = (below.with(&accounts), Arc::new(undo));
-        let layer = Layer { before: below.root(), trie, undo, slots };
+        let layer = Layer { before: below.root(), trie, undo, storages };
         layers.push(Arc::new(layer));
         Ok(Self { layers })
     }
@@ -92,22 +95,27 @@ impl TrieUpdate {
     /// The trie of a state that is on no disk: `state`, which are changes to nothing.
     ///
     /// # Errors
-    /// [`StorageError::TooManyAccounts`].
+    /// [`StorageError::DoesNotFit`] when they are not.
     pub fn from_nothing(state: &StateChanges) -> Result<Self, StorageError> {
-        Self::new(&AccountTrie::default(), None, state, &|_| Ok(BTreeMap::new()))
+        Self::new(&AccountTrie::default(), None, state, &nothing)
     }
 
     /// The trie after `changes` to that state.
     ///
     /// # Errors
-    /// [`StorageError::DoesNotFit`] when the changes start from another state, [`StorageError::TooManyAccounts`].
+    /// [`StorageError::DoesNotFit`] when the changes start from another state.
     pub fn then(&self, changes: &StateChanges) -> Result<Self, StorageError> {
-        Self::new(&AccountTrie::default(), Some(self), changes, &|_| Ok(BTreeMap::new()))
+        Self::new(&AccountTrie::default(), Some(self), changes, &nothing)
     }
 
     /// The trie after the block.
     pub(crate) fn trie(&self) -> &AccountTrie {
         &self.top().trie
+    }
+
+    /// The storages that the block changes as they are after it.
+    pub(crate) fn storages(&self) -> &BTreeMap<Address, StorageTrie> {
+        &self.top().storages
     }
 
     /// The accounts that the block changes as they were before it.
@@ -146,43 +154,53 @@ impl TrieUpdate {
     }
 }
 
-/// The account after the block, from the one `before` it.
+/// Below a state that is made of nothing there is nothing.
+#[expect(clippy::unnecessary_wraps, reason = "of a disk that may fail")]
+fn nothing(_: Address, _: B256) -> Result<StorageTrie, StorageError> {
+    Ok(StorageTrie::default())
+}
+
+/// The account after the block, from the one `before` it, and its storage if that changes.
 fn changed_account(
     before: Option<TrieAccount>,
-    layers: &[Arc<Layer>],
     address: Address,
     change: &AccountChange,
-    head_slots: HeadSlots<'_>,
-) -> Result<Option<TrieAccount>, StorageError> {
+    storage_below: impl Fn(B256) -> Result<StorageTrie, StorageError>,
+) -> Result<(Option<TrieAccount>, Option<StorageTrie>), StorageError> {
     let does_not_fit = |what| StorageError::DoesNotFit { address, what };
     if before.map(account_state) != change.before {
         return Err(does_not_fit("its state before the block is another one"));
     }
     let mut storage_root = before.map_or(EMPTY_ROOT_HASH, |account| account.storage_root);
+    let mut storage = None;
     if !change.storage.is_empty() {
-        let mut slots = BTreeMap::new();
-        if storage_root != EMPTY_ROOT_HASH {
-            slots = head_slots(address)?;
-            slots.extend(layers.iter().filter_map(|layer| layer.slots.get(&address)).flatten());
-        }
-        change_slots(&mut slots, &change.storage)
-            .map_err(|()| does_not_fit("a slot's value before the block is another one"))?;
-        storage_root = storage_root_of(slots);
+        let below = if storage_root == EMPTY_ROOT_HASH {
+            StorageTrie::default()
+        } else {
+            storage_below(storage_root)?
+        };
+        let changed = changed_storage(&below, &change.storage)
+            .ok_or_else(|| does_not_fit("a slot's value before the block is another one"))?;
+        storage_root = changed.root();
+        storage = Some(changed);
     }
     if change.after.is_none() && storage_root != EMPTY_ROOT_HASH {
         return Err(does_not_fit("it is removed, but not all of its slots are"));
     }
-    Ok(change.after.map(|account| trie_account(account, storage_root)))
+    Ok((change.after.map(|account| trie_account(account, storage_root)), storage))
 }
 
-fn change_slots(slots: &mut BTreeMap<U256, U256>, changes: &BTreeMap<U256, SlotChange>) -> Result<(), ()> {
-    for (slot, value) in changes {
-        let before = slots.insert(*slot, value.after).unwrap_or_default();
-        if before != value.before {
-            return Err(());
+/// `None` when a value is not what it changes from.
+fn changed_storage(below: &StorageTrie, changes: &BTreeMap<U256, SlotChange>) -> Option<StorageTrie> {
+    let mut hashed = BTreeMap::new();
+    for (slot, SlotChange { before, after }) in changes {
+        let key = keccak256(slot.to_be_bytes::<32>());
+        if below.get(&key).unwrap_or_default() != *before {
+            return None;
         }
+        hashed.insert(key, Some(*after).filter(|value| !value.is_zero()));
     }
-    Ok(())
+    Some(below.with(&hashed))
 }
 
 /// An account with its storage, as the trie has it (Yellow Paper, section 4.1).

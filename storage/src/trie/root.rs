@@ -1,19 +1,20 @@
-//! Roots from rows: what a start begins with, and the root of one account's storage.
+//! From rows to tries: what a start begins with.
 
 use std::collections::BTreeMap;
 
-use alloy_trie::{EMPTY_ROOT_HASH, root};
+use alloy_trie::EMPTY_ROOT_HASH;
 use quorate_types::{Address, B256, U256, keccak256};
 
-use super::{AccountTrie, MAX_ACCOUNTS, TrieChanges, trie_account};
+use super::{AccountTrie, Storages, TrieChanges, trie_account, trie_of};
 use crate::{
     StorageError, codec,
     columns::{Column, Database, damaged},
+    slots::Deadline,
 };
 
-/// Reads all accounts and slots, and hashes them.
-pub(crate) fn rebuild(database: &Database) -> Result<AccountTrie, StorageError> {
-    let storage_roots = storage_roots(database)?;
+/// Reads all accounts and slots, and hashes them. As many storages as there is room for stay in `storages`.
+pub(crate) fn rebuild(database: &Database, storages: &Storages) -> Result<AccountTrie, StorageError> {
+    let storage_roots = storage_roots(database, storages)?;
     let mut accounts = TrieChanges::new();
     for row in database.all(Column::Accounts) {
         let (key, value) = row?;
@@ -25,29 +26,20 @@ pub(crate) fn rebuild(database: &Database) -> Result<AccountTrie, StorageError> 
         let storage_root = storage_roots.get(&*key).copied().unwrap_or(EMPTY_ROOT_HASH);
         accounts.insert(keccak256(&key), Some(trie_account(account, storage_root)));
     }
-    check_count(accounts.len())?;
     Ok(AccountTrie::default().with(&accounts))
 }
 
-/// That the state may hold so many accounts.
-pub(crate) fn check_count(accounts: usize) -> Result<(), StorageError> {
-    if accounts > MAX_ACCOUNTS {
-        return Err(StorageError::TooManyAccounts { accounts });
-    }
-    Ok(())
-}
-
-/// The root of a storage with these values; zeros are not in it.
-pub(crate) fn storage_root_of(slots: BTreeMap<U256, U256>) -> B256 {
-    let set = slots.into_iter().filter(|(_, value)| !value.is_zero());
-    root::storage_root_unhashed(set.map(|(slot, value)| (B256::from(slot), value)))
-}
-
 /// The root of each account's storage, by address.
-fn storage_roots(database: &Database) -> Result<BTreeMap<Vec<u8>, B256>, StorageError> {
+fn storage_roots(database: &Database, storages: &Storages) -> Result<BTreeMap<Address, B256>, StorageError> {
     let mut roots = BTreeMap::new();
-    let mut slots = BTreeMap::new();
-    let mut current = Vec::new();
+    let mut slots: Vec<(U256, U256)> = Vec::new();
+    let mut current = Address::ZERO;
+    let mut finish = |address, slots: &mut Vec<_>| {
+        let trie = trie_of(slots.drain(..), Deadline::NONE)?;
+        roots.insert(address, trie.root());
+        storages.keep(address, trie);
+        Ok::<_, StorageError>(())
+    };
     for row in database.all(Column::Slots) {
         let (key, value) = row?;
         let (address, slot) = key
@@ -55,12 +47,12 @@ fn storage_roots(database: &Database) -> Result<BTreeMap<Vec<u8>, B256>, Storage
             .filter(|(_, slot)| slot.len() == 32)
             .ok_or_else(|| damaged(Column::Slots, &key, "not an address and a slot"))?;
         if *address != *current {
-            roots.insert(std::mem::replace(&mut current, address.to_vec()), storage_root_of(slots));
-            slots = BTreeMap::new();
+            finish(current, &mut slots)?;
+            current = Address::from_slice(address);
         }
         let value = codec::decode_word(&value).map_err(|why| damaged(Column::Slots, &key, why))?;
-        slots.insert(U256::from_be_slice(slot), value);
+        slots.push((U256::from_be_slice(slot), value));
     }
-    roots.insert(current, storage_root_of(slots));
+    finish(current, &mut slots)?;
     Ok(roots)
 }

@@ -1,4 +1,4 @@
-//! The sharded trie against a plain builder over all accounts.
+//! The trie of accounts against a plain builder over all of them.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::trie::{AccountTrie, TrieChanges};
 
-/// Keys that share many first nibbles, so that every kind of node stands at, above and below the
-/// depth at which the shards part.
+/// Keys that share many first nibbles, so that every kind of node stands at every depth.
 struct Keys {
     /// How many of the first bytes may differ from zero.
     bytes: usize,
@@ -40,7 +39,7 @@ fn assert_same(trie: &AccountTrie, model: &BTreeMap<B256, TrieAccount>) {
 fn assert_proves(trie: &AccountTrie, model: &BTreeMap<B256, TrieAccount>, key: B256) {
     let account = model.get(&key);
     assert_eq!(trie.get(&key).as_ref(), account);
-    let proof = trie.prove(key);
+    let proof = trie.prove(&key);
     verify_proof(trie.root(), Nibbles::unpack(key), account.map(alloy_rlp::encode), &proof)
         .unwrap_or_else(|error| panic!("{key} among {} accounts: {error}", model.len()));
 }
@@ -48,7 +47,7 @@ fn assert_proves(trie: &AccountTrie, model: &BTreeMap<B256, TrieAccount>, key: B
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// From no account to a few and back, in shards of none, one and many, alone and side by side.
+    /// From no account to a few and back.
     #[test]
     fn roots_and_proofs_are_those_of_one_builder_over_all_accounts(seed: u64) {
         let mut random = StdRng::seed_from_u64(seed);
@@ -84,9 +83,9 @@ proptest! {
     }
 }
 
-/// The shapes that are easy to get wrong, one by one. A shard has three nibbles.
+/// The shapes that are easy to get wrong, one by one.
 #[test]
-fn a_leaf_a_branch_and_an_extension_stand_at_the_depth_of_the_shards() {
+fn leaves_branches_and_extensions_stand_where_keys_part() {
     let key = |first: [u8; 3], last| {
         let mut key = B256::with_last_byte(last);
         key[..3].copy_from_slice(&first);
@@ -95,15 +94,15 @@ fn a_leaf_a_branch_and_an_extension_stand_at_the_depth_of_the_shards() {
     let shapes: [&[B256]; 7] = [
         &[],
         &[key([0x12, 0x34, 0], 1)],
-        // One shard alone, whose branch stands right at its depth: the root is an extension.
+        // One branch alone: the root is an extension.
         &[key([0x12, 0x34, 0], 1), key([0x12, 0x35, 0], 1)],
         // The branch stands far below it.
         &[key([0x12, 0x34, 0], 1), key([0x12, 0x34, 0], 2)],
-        // Two shards that part at their last nibble: one a leaf, the other an extension.
+        // Below one branch a leaf and an extension.
         &[key([0x12, 0x34, 0], 1), key([0x12, 0x44, 0], 1), key([0x12, 0x44, 0], 2)],
-        // A branch at the depth of the shards below an extension below the root's branch.
+        // A branch below an extension below the root's branch.
         &[key([0x12, 0x34, 0], 1), key([0x12, 0x35, 0], 1), key([0x52, 0x34, 0], 1)],
-        // The first and the last shard.
+        // The first and the last key.
         &[B256::ZERO, key([0, 0, 1], 0), B256::repeat_byte(0xff), key([0xff, 0xff, 0], 0xff)],
     ];
     for shape in shapes {
@@ -126,22 +125,26 @@ fn a_leaf_a_branch_and_an_extension_stand_at_the_depth_of_the_shards() {
 #[test]
 #[ignore = "a measurement"]
 fn the_cost_of_a_root_and_of_a_proof() {
-    let mut random = StdRng::seed_from_u64(1);
-    let account = TrieAccount { nonce: 1, ..TrieAccount::default() };
-    let all: Vec<B256> = (0..100_000).map(|_| B256::from(random.random::<[u8; 32]>())).collect();
-    let trie = AccountTrie::default().with(&all.iter().map(|key| (*key, Some(account))).collect());
-    let timed = |what: &str, run: &mut dyn FnMut()| {
-        let began = std::time::Instant::now();
-        (0..10).for_each(|_| run());
-        println!("{what}: {} us", began.elapsed().as_micros() / 10);
-    };
-    let model: BTreeMap<_, _> = all.iter().map(|key| (*key, account)).collect();
-    timed("all accounts by one builder", &mut || {
-        root::state_root(model.iter().map(|(key, account)| (*key, *account)));
-    });
-    for touched in [1, 10, 100, 1_000, 10_000] {
-        let changes = all.iter().take(touched).map(|key| (*key, Some(TrieAccount::default()))).collect();
-        timed(&format!("root with {touched} accounts changed"), &mut || drop(trie.with(&changes)));
+    for count in [100_000, 1_000_000] {
+        let mut random = StdRng::seed_from_u64(1);
+        let account = TrieAccount { nonce: 1, ..TrieAccount::default() };
+        let all: Vec<B256> = (0..count).map(|_| B256::from(random.random::<[u8; 32]>())).collect();
+        let timed = |what: &str, run: &mut dyn FnMut()| {
+            let began = std::time::Instant::now();
+            (0..10).for_each(|_| run());
+            println!("{count} accounts, {what}: {} us", began.elapsed().as_micros() / 10);
+        };
+        let model: BTreeMap<_, _> = all.iter().map(|key| (*key, account)).collect();
+        timed("all by alloy's builder", &mut || {
+            root::state_root(model.iter().map(|(key, account)| (*key, *account)));
+        });
+        let changes: TrieChanges = model.iter().map(|(key, account)| (*key, Some(*account))).collect();
+        let trie = AccountTrie::default().with(&changes);
+        timed("all at once", &mut || drop(AccountTrie::default().with(&changes)));
+        for touched in [1, 10, 100, 1_000, 10_000] {
+            let changes = all.iter().take(touched).map(|key| (*key, Some(TrieAccount::default()))).collect();
+            timed(&format!("{touched} changed"), &mut || drop(trie.with(&changes)));
+        }
+        timed("proof", &mut || drop(trie.prove(&all[7])));
     }
-    timed("proof", &mut || drop(trie.prove(all[7])));
 }
