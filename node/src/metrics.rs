@@ -30,6 +30,7 @@ const POOL: &str = "quorate_pool_transactions";
 const SUBMISSIONS: &str = "quorate_submissions_total";
 const TRANSACTIONS: &str = "quorate_transactions_total";
 const GAS: &str = "quorate_gas_total";
+const DATA_BYTES: &str = "quorate_data_bytes";
 
 /// The upper bounds of the phase histogram, seconds: from a loopback vote to a capped timer.
 const PHASE_BUCKETS: &[f64] =
@@ -75,12 +76,17 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(SUBMISSIONS, "transactions that arrived, by whether the pool took them");
     describe_counter!(TRANSACTIONS, "committed transactions");
     describe_counter!(GAS, "gas used by committed blocks");
+    describe_gauge!(DATA_BYTES, "what the files of the data folder hold, bytes");
     Ok(handle)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a height above 2^53 is not reached")]
 const fn float(value: u64) -> f64 {
     value as f64
+}
+
+pub(crate) fn data_bytes(bytes: u64) {
+    gauge!(DATA_BYTES).set(float(bytes));
 }
 
 pub(crate) fn committed(block: &ExecutedBlock) {

@@ -3,12 +3,14 @@
 //! Noun, then verb: `testnet up`, `config check`. Each command is a function of its own file that
 //! returns an exit code or an error; this file only parses and dispatches.
 
+mod bench;
 mod config;
 mod consensus;
 mod dev;
 mod evm;
 mod genesis;
 mod health;
+mod keys;
 mod output;
 mod testnet;
 mod validators;
@@ -99,6 +101,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Runs a chain of its own for development: blocks at once, funded and unlocked accounts, control of time.
     Dev(dev::DevArgs),
+    /// Sends signed transactions to a network and tells how many it commits, how soon, and at which cost; exits 6 when one that
+    /// was accepted is lost or double.
+    Bench(bench::BenchArgs),
     /// Runs the EVM without a chain.
     #[command(subcommand)]
     Evm(evm::Command),
@@ -147,6 +152,7 @@ fn dispatch(cli: Cli, daemon: Daemon) -> eyre::Result<ExitCode> {
         Command::Validators(command) => validators::run(&command, format)?,
         Command::Verify(args) => verify::run(&args, format)?,
         Command::Dev(args) => return Ok(dev::run(&args, format)?.into()),
+        Command::Bench(args) => return Ok(bench::run(&args, format)?.into()),
         Command::Evm(command) => return Ok(evm::run(&command)?.into()),
         Command::Health(node) => return Ok(health::run(&node.client()?, format)?.into()),
         Command::Completions { shell } => {

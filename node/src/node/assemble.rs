@@ -76,7 +76,13 @@ impl Node {
                 shared.ingress(&conduct).run(queues.submissions, token.clone()),
             ),
             spawn_vital(&stop, "monitor", shared.monitor(&config, labels, &watches).run(token.clone())),
-            tokio::spawn(ops::serve(listeners.ops, prometheus, watches.status.1.clone(), token.clone())),
+            tokio::spawn(ops::serve(
+                listeners.ops,
+                prometheus,
+                config.data_dir.clone(),
+                watches.status.1.clone(),
+                token.clone(),
+            )),
         ];
         let sync = shared.sync_task(&start, chain.clone(), conduct, watches.progress.0.clone());
         tasks.push(spawn_vital(&stop, "sync task", sync.run(queues.sync, token.clone())));

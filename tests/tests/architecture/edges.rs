@@ -25,6 +25,7 @@ const RULES: &[Rule] = &[
     rule("sync", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
     rule("p2p", &["types", "proto"], &["rocksdb", "revm", "jsonrpsee"]),
     rule("light", &["types"], &["tokio", "rocksdb", "revm", "libp2p"]),
+    rule("bench", &["types"], &["rocksdb", "revm", "libp2p"]),
     rule("rpc", &["types", "proto", "storage", "execution", "txpool"], &["rocksdb", "libp2p"]),
     rule(
         "node",
@@ -40,6 +41,7 @@ const RULES: &[Rule] = &[
             "p2p",
             "rpc",
             "light",
+            "bench",
         ],
         &["rocksdb"],
     ),

@@ -3,6 +3,7 @@
 //! Every network here is made and run by the same commands that a person types: `testnet new|up|down`.
 
 mod bad_input;
+mod benching;
 mod calling;
 mod describing;
 mod developing;

@@ -16,7 +16,7 @@ use quorate_types::NodeId;
 use serde_json::{Value, json};
 
 use self::picture::{Change, Picture};
-use super::{Format, NodeArgs, block_on, output};
+use super::{Format, NodeArgs, block_on, keys::read_signer, output};
 use crate::{
     client::Client,
     exit::{Exit, Failure},
@@ -108,7 +108,7 @@ fn list(client: &Client, format: Format) -> eyre::Result<()> {
 }
 
 fn apply(args: &ChangeArgs, change: Change, format: Format) -> eyre::Result<()> {
-    let signer = transaction::read_signer(&args.key)?;
+    let signer = read_signer(&args.key, "the administrator's")?;
     let client = args.node.client()?;
     block_on(async {
         let picture = Picture::take(&client).await?;

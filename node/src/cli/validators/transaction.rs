@@ -1,6 +1,6 @@
 //! The administrator's transaction: estimated, signed here, sent, waited for.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use alloy_consensus::{EthereumTxEnvelope, SignableTransaction as _, TxEip1559, TxEip4844};
 use alloy_eips::Encodable2718 as _;
@@ -26,20 +26,6 @@ const SPARE_GAS_PART: u64 = 5;
 pub(super) struct Done {
     pub(super) hash: B256,
     pub(super) height: u64,
-}
-
-/// Reads a private key of 32 bytes in hex, with or without 0x.
-pub(super) fn read_signer(file: &Path) -> Result<PrivateKeySigner, Failure> {
-    let failure = |why: String| {
-        Failure::new(
-            Exit::Configuration,
-            format!("{}: {why}; it must hold the administrator's private key, 64 hex digits", file.display()),
-        )
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| failure(error.to_string()))?;
-    // The reason of a failure never repeats what was read.
-    let key: B256 = text.trim().parse().map_err(|_| failure("no private key in hex".to_owned()))?;
-    PrivateKeySigner::from_bytes(&key).map_err(|_| failure("no private key of secp256k1".to_owned()))
 }
 
 /// A transaction that the contract would accept at the head, with `tip` wei for each gas or what the node suggests.
@@ -144,23 +130,5 @@ mod tests {
         assert!(max_fee(1_000_000_000, 7) >= u128::from(risen) + 7);
         assert_eq!(max_fee(7, 0), 14, "no tip");
         assert!(max_fee(u64::MAX, u64::MAX) > u128::from(u64::MAX), "it does not overflow");
-    }
-
-    #[test]
-    fn a_key_file_is_read_and_a_wrong_one_never_repeated() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("key");
-        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-        for text in [key.to_owned(), format!("0x{key}\n")] {
-            std::fs::write(&file, text).expect("written");
-            let address = read_signer(&file).expect("a key").address().to_string();
-            assert_eq!(address, "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
-        }
-        for text in [&key[..62], "", &"0".repeat(64)] {
-            std::fs::write(&file, text).expect("written");
-            let failure = read_signer(&file).expect_err("no key");
-            assert_eq!(failure.exit, Exit::Configuration);
-            assert!(text.is_empty() || !failure.message.contains(text), "{failure}");
-        }
     }
 }
