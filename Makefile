@@ -31,7 +31,7 @@ testnet: build ## Makes a network of four validators and an observer in ./net, a
 	@$(NODE) testnet up $(NET)
 	@sed -n '/^## Try it/,$$p' $(NET)/README.md
 
-bench: build ## Runs a network under load and prints what it reaches
+bench: build ## Measures what a network commits, and anvil where ANVIL=FILE is one
 	cargo bench --workspace --bench load
 
 bench-alive: build ## Measures what dead validators cost

@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use quorate_types::B256;
 use tokio::sync::{Notify, watch};
 
+use crate::Second;
+
 /// No instant: a run does not last half a million years.
 const NEVER: u64 = u64::MAX;
 
@@ -147,6 +149,23 @@ impl Ledger {
         })
     }
 
+    /// What was accepted and what was seen in each second since the first was due.
+    pub(crate) fn timeline(&self) -> Vec<Second> {
+        let read = |cell: &AtomicU64| Some(cell.load(Ordering::Relaxed)).filter(|at| *at != NEVER);
+        let first = self.due.iter().filter_map(read).min().unwrap_or_default();
+        let mut timeline: Vec<Second> = Vec::new();
+        let mut count = |column: &[AtomicU64], of: fn(&mut Second) -> &mut usize| {
+            for at in column.iter().filter_map(read) {
+                let second = usize::try_from(at.saturating_sub(first) / 1_000_000).unwrap_or(usize::MAX);
+                timeline.resize(timeline.len().max(second + 1), Second::default());
+                *of(&mut timeline[second]) += 1;
+            }
+        };
+        count(&self.accepted, |second| &mut second.accepted);
+        count(&self.seen, |second| &mut second.committed);
+        timeline
+    }
+
     /// From the first that was due to the last that was accepted, and to the last that was seen.
     pub(crate) fn spans(&self) -> (Duration, Duration) {
         let read = |column: &[AtomicU64]| -> Vec<u64> {
@@ -178,6 +197,7 @@ mod tests {
         assert_eq!((ledger.accepted(), ledger.committed(), ledger.seen_twice()), (1, 1, 0));
         assert_eq!(ledger.latencies().collect::<Vec<_>>(), [Duration::from_millis(20)]);
         assert_eq!(ledger.spans(), (Duration::from_millis(2), Duration::from_millis(20)));
+        assert_eq!(ledger.timeline(), [Second { accepted: 1, committed: 1 }]);
         ledger.is_included(&hashes[..1], at(40));
         assert_eq!((ledger.committed(), ledger.seen_twice()), (1, 1));
     }

@@ -32,6 +32,7 @@ mod grpc;
 mod http;
 mod ledger;
 mod nodes;
+mod page;
 mod report;
 mod watcher;
 mod workload;
@@ -44,7 +45,8 @@ use tokio::sync::watch;
 pub use connection::Transport;
 pub use error::BenchError;
 pub use ledger::Progress;
-pub use report::{Audit, Latency, NodeFigures, Report};
+pub use page::page;
+pub use report::{Audit, Latency, NodeFigures, Quantile, Report, Second};
 pub use workload::Profile;
 
 use ledger::Ledger;
@@ -110,9 +112,44 @@ pub async fn run(plan: &Plan, progress: &watch::Sender<Progress>) -> Result<Repo
     let before = nodes::read(&plan.metrics).await?;
     clients::run(plan, &workload, &ledger, progress).await?;
     ledger.settle(plan.patience, progress).await;
-    let blocks = watcher.stop();
+    let blocks = watcher.stop().await?;
     let after = nodes::read(&plan.metrics).await?;
     progress.send_replace(Progress::Auditing);
     let audit = audit::run(plan, &workload, &ledger, &blocks).await?;
     Ok(report::of(plan, &ledger, &blocks, nodes::used(&before, &after, ledger.committed()), audit))
+}
+
+/// How much more each step of a ramp is than the one before.
+const RAMP_FACTOR: f64 = 1.5;
+/// A network that commits less than this part of what is due is beyond its knee.
+const KNEE_PART: f64 = 0.9;
+
+/// Carries out the plan at rising rates, each for the time `step`, from the plan's own rate on, until the network commits less
+/// than nine tenths of what is due. The last report is that beyond the knee.
+///
+/// # Errors
+/// Those of [`run`], and when the plan has no rate.
+pub async fn ramp(
+    plan: &Plan,
+    step: Duration,
+    progress: &watch::Sender<Progress>,
+) -> Result<Vec<Report>, BenchError> {
+    let mut rate = plan.rate.ok_or(BenchError::Plan("a ramp needs a rate to begin with"))?;
+    let mut reports = Vec::new();
+    loop {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count that fits memory"
+        )]
+        let due = (rate * step.as_secs_f64()) as usize;
+        let transactions = due.max(plan.senders);
+        let report = run(&Plan { rate: Some(rate), transactions, ..plan.clone() }, progress).await?;
+        let beyond = report.committed_per_second < KNEE_PART * rate;
+        reports.push(report);
+        if beyond {
+            return Ok(reports);
+        }
+        rate *= RAMP_FACTOR;
+    }
 }

@@ -36,7 +36,11 @@ pub struct Report {
     pub committed_per_second: f64,
     /// From due to visible on the watched node.
     pub latency: Latency,
-    /// Blocks that the watched node showed.
+    /// The whole distribution of the same.
+    pub quantiles: Vec<Quantile>,
+    /// Second by second, from when the first was due.
+    pub timeline: Vec<Second>,
+    /// Blocks with transactions that the watched node showed.
     pub blocks: usize,
     /// The processes, where their metrics are known.
     pub nodes: Vec<NodeFigures>,
@@ -55,6 +59,24 @@ pub struct Latency {
     pub p99: f64,
     /// The longest.
     pub max: f64,
+}
+
+/// A point of a distribution.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Quantile {
+    /// Of 100, so many took less.
+    pub percent: f64,
+    /// Than this.
+    pub milliseconds: f64,
+}
+
+/// What came to pass in one second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Second {
+    /// Taken by a node.
+    pub accepted: usize,
+    /// Seen in a block.
+    pub committed: usize,
 }
 
 /// What one process used.
@@ -104,6 +126,7 @@ pub(crate) fn of(
     let rate = |count: usize, span: Duration| {
         if span.is_zero() { 0.0 } else { count as f64 / span.as_secs_f64() }
     };
+    let histogram = distribution(ledger);
     Report {
         profile: plan.profile.name(),
         transport: plan.transport.name(),
@@ -117,19 +140,37 @@ pub(crate) fn of(
         seconds: until_seen.as_secs_f64(),
         accepted_per_second: rate(ledger.accepted(), until_accepted),
         committed_per_second: rate(ledger.committed(), until_seen),
-        latency: latency_of(ledger),
+        latency: latency_of(&histogram),
+        quantiles: quantiles_of(&histogram),
+        timeline: ledger.timeline(),
         blocks: blocks.iter().filter(|block| !block.transactions.is_empty()).count(),
         nodes,
         audit,
     }
 }
 
-fn latency_of(ledger: &Ledger) -> Latency {
+fn distribution(ledger: &Ledger) -> Histogram<u64> {
     let mut histogram = Histogram::<u64>::new(3).expect("three digits");
     for latency in ledger.latencies() {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         histogram.record(micros).expect("it grows with its values");
     }
-    let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-    Latency { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: histogram.max() as f64 / 1e3 }
+    histogram
+}
+
+fn milliseconds(micros: u64) -> f64 {
+    Duration::from_micros(micros).as_secs_f64() * 1e3
+}
+
+fn latency_of(histogram: &Histogram<u64>) -> Latency {
+    let at = |quantile| milliseconds(histogram.value_at_quantile(quantile));
+    Latency { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: milliseconds(histogram.max()) }
+}
+
+fn quantiles_of(histogram: &Histogram<u64>) -> Vec<Quantile> {
+    let point = |percent: u32| Quantile {
+        percent: percent.into(),
+        milliseconds: milliseconds(histogram.value_at_percentile(percent.into())),
+    };
+    (0..=100).map(point).collect()
 }

@@ -1,6 +1,6 @@
 //! Follows the blocks of one node, from the last one on, as its clients do.
 
-use std::{sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use jsonrpsee::{
     core::client::{ClientT as _, Subscription, SubscriptionClientT as _},
@@ -10,7 +10,7 @@ use jsonrpsee::{
 use parking_lot::Mutex;
 use quorate_types::{B256, U64};
 use serde::Deserialize;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinHandle;
 
 use crate::{BenchError, connection::websocket, ledger::Ledger};
 
@@ -25,13 +25,20 @@ pub(crate) struct SeenBlock {
 
 pub(crate) struct Watcher {
     blocks: Arc<Mutex<Vec<SeenBlock>>>,
-    _following: AbortOnDropHandle<()>,
+    following: JoinHandle<BenchError>,
 }
 
 impl Watcher {
-    /// The blocks that it saw, oldest first.
-    pub(crate) fn stop(self) -> Vec<SeenBlock> {
-        std::mem::take(&mut self.blocks.lock())
+    /// The blocks that it saw, oldest first; why it saw no more, if something came in its way.
+    pub(crate) async fn stop(self) -> Result<Vec<SeenBlock>, BenchError> {
+        if self.following.is_finished() {
+            return Err(self
+                .following
+                .await
+                .unwrap_or_else(|error| BenchError::Preparing(error.to_string())));
+        }
+        self.following.abort();
+        Ok(std::mem::take(&mut self.blocks.lock()))
     }
 }
 
@@ -41,22 +48,28 @@ pub(crate) async fn start(url: &str, ledger: Arc<Ledger>) -> Result<Watcher, Ben
     let heads = client.subscribe("eth_subscribe", rpc_params!["newHeads"], "eth_unsubscribe").await;
     let heads = heads.map_err(|error| BenchError::node(url, error))?;
     let blocks = Arc::new(Mutex::new(Vec::new()));
-    let following = tokio::spawn(follow(client, heads, ledger, Arc::clone(&blocks)));
-    Ok(Watcher { blocks, _following: AbortOnDropHandle::new(following) })
+    let (watched, seen) = (url.to_owned(), Arc::clone(&blocks));
+    let following = tokio::spawn(async move {
+        let Err(what) = follow(&client, heads, &ledger, &seen).await;
+        BenchError::node(&watched, format!("its blocks cannot be followed: {what}"))
+    });
+    Ok(Watcher { blocks, following })
 }
 
-/// Ends with the connection: what is committed later is then never seen, and the report says so.
 async fn follow(
-    client: WsClient,
+    client: &WsClient,
     mut heads: Subscription<SeenBlock>,
-    ledger: Arc<Ledger>,
-    blocks: Arc<Mutex<Vec<SeenBlock>>>,
-) {
-    while let Some(Ok(head)) = heads.next().await {
+    ledger: &Ledger,
+    blocks: &Mutex<Vec<SeenBlock>>,
+) -> Result<Infallible, String> {
+    loop {
+        let head = heads.next().await.ok_or("the subscription ended")?.map_err(|error| error.to_string())?;
         let at = Instant::now();
         let params = rpc_params![head.hash, false];
-        let Ok(block) = client.request::<SeenBlock, _>("eth_getBlockByHash", params).await else { return };
-        ledger.is_included(&block.transactions, at);
+        let block = client.request::<SeenBlock, _>("eth_getBlockByHash", params).await;
+        let block = block.map_err(|error| format!("block {}: {error}", head.hash))?;
+        let included = block.transactions.clone();
         blocks.lock().push(block);
+        ledger.is_included(&included, at);
     }
 }

@@ -5,23 +5,18 @@
 //! `cargo bench --workspace --bench rpc`, or `make bench-rpc`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
+    net::{Ipv4Addr, SocketAddr},
+    process::Command,
     time::{Duration, Instant},
 };
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use jsonrpsee::{
-    RpcModule,
-    core::client::ClientT as _,
-    http_client::{HttpClient, HttpClientBuilder},
-    rpc_params,
-    server::Server,
-};
+use jsonrpsee::{RpcModule, http_client::HttpClient, server::Server};
 use quorate_tests::{
     cluster::{Cluster, node_binary},
+    peer::{Peer, development_chain, median},
     wallet::{Wallet, ask as call, counter_code, receipt, send},
 };
 use quorate_types::Address;
@@ -34,9 +29,7 @@ const ROUND: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
 /// Tells a process of this program where to serve jsonrpsee alone.
 const ALONE: &str = "QUORATE_BENCH_JSONRPSEE";
-/// The networks' chain id, so that what is signed for one fits the other.
-const CHAIN_ID: &str = "20200";
-/// `CHAIN_ID` as the method gives it.
+/// The networks' chain id as the method gives it.
 const ANSWER: &str = "0x4ee8";
 /// How long the chains are whose logs are searched: as many blocks as one search may span.
 const SEARCHED: u64 = 10_000;
@@ -71,9 +64,7 @@ async fn main() {
     .await;
     drop(alone);
 
-    let anvil = std::env::var("ANVIL").unwrap_or_else(|_| "anvil".to_owned());
-    let peer = Peer::start(|address| at_port(Command::new(anvil), &["--silent"], address)).await;
-    let Some(peer) = peer else { return println!("skipped: anvil is not installed") };
+    let Some(peer) = Peer::anvil(&[]).await else { return println!("skipped: anvil is not installed") };
     let (ours, theirs) = (counter(&cluster.client(0)).await, counter(&peer.client()).await);
     let whose = || json!([Wallet::development(1).address(), "latest"]);
     for (method, here, there) in
@@ -83,14 +74,8 @@ async fn main() {
     }
     drop(cluster);
     // The same server and store, where blocks can be made at will.
-    let node = Peer::start(|address| at_port(Command::new(node_binary()), &["dev"], address)).await;
+    let node = Peer::start(|address| development_chain(Command::new(node_binary()), &["dev"], address)).await;
     compare_searches(&node.expect("it is built"), &peer).await;
-}
-
-fn at_port(mut command: Command, options: &[&str], address: SocketAddr) -> Command {
-    command.args(options).args(["--chain-id", CHAIN_ID, "--port", &address.port().to_string()]);
-    command.stderr(Stdio::null());
-    command
 }
 
 /// Searches for many logs, and for few.
@@ -155,39 +140,6 @@ async fn serve_alone(address: &str) {
     server.start(module).stopped().await;
 }
 
-/// Another server, a process that ends with this.
-struct Peer {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Peer {
-    /// Starts it at a free address, and waits until it answers. `None` when there is no such program.
-    async fn start(command: impl FnOnce(SocketAddr) -> Command) -> Option<Self> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = free.local_addr().expect("it is bound");
-        drop(free);
-        let child = command(address).stdout(Stdio::null()).spawn().ok()?;
-        let peer = Self { child, address };
-        while peer.client().request::<Value, _>("eth_chainId", rpc_params![]).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Some(peer)
-    }
-
-    fn client(&self) -> HttpClient {
-        HttpClientBuilder::default().build(format!("http://{}", self.address)).expect("a client")
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Where a contract of the same code stands on a chain.
 async fn counter(client: &HttpClient) -> Address {
     let hash = send(client, &Wallet::development(0).deploy(counter_code())).await;
@@ -215,11 +167,6 @@ async fn compare(name: &str, here: &Bytes, node: SocketAddr, there: &Bytes, peer
     let method: Value = serde_json::from_slice(here).expect("a request");
     let method = method["method"].as_str().expect("it has a method");
     println!("{method}   node {ours:8.0}   {name} {theirs:8.0}   ratio {:.2}", ours / theirs);
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
 }
 
 /// Answers a second of the server at `address`.

@@ -70,13 +70,27 @@ impl Cluster {
 
     /// The same, with further options of `testnet new`.
     pub fn create_with(validators: usize, options: &[&str]) -> Self {
+        Self::make(validators, 1, options)
+    }
+
+    /// A network of validators alone, started: what it commits is not shared with an observer.
+    pub fn start_alone(validators: usize) -> Self {
+        let cluster = Self::make(validators, 0, &[]);
+        cluster.up();
+        cluster
+    }
+
+    fn make(validators: usize, observers: usize, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let base_port = free_ports();
-        let names = (0..validators).map(|i| format!("node{i}")).chain(["observer0".to_owned()]).collect();
+        let named = |what: &str, count| (0..count).map(move |i| format!("{what}{i}")).collect::<Vec<_>>();
+        let names = [named("node", validators), named("observer", observers)].concat();
         let cluster = Self { folder, base_port, names };
         let mut command = Command::new(node_binary());
         command.args(["testnet", "new", "--out"]).arg(cluster.net());
-        command.args(["--validators", &validators.to_string(), "--observers", "1"]).args(options);
+        command
+            .args(["--validators", &validators.to_string(), "--observers", &observers.to_string()])
+            .args(options);
         for (flag, offset) in [("--rpc-port", 0), ("--ops-port", 10), ("--p2p-port", 20)] {
             command.args([flag, &(base_port + offset).to_string()]);
         }

@@ -11,13 +11,13 @@
 //! starts, by the same commands.
 //!
 //! The library holds what those stories are told with: a network of processes ([`cluster`]) and a wallet as SDKs
-//! are ([`wallet`]). The benchmark `load` uses the same. [`perturb`] breaks such a network by a written scenario and
+//! are ([`wallet`]). Benchmarks use the same, and what nodes are measured beside ([`peer`]). [`perturb`] breaks such a network by a written scenario and
 //! judges what is left; the stories in `perturbation` and the program `soak` run it.
-
 //!
 //! [`clients`] runs what is no Rust of this workspace: SDKs, tools and examples, for the program of that name.
 
 pub mod clients;
 pub mod cluster;
+pub mod peer;
 pub mod perturb;
 pub mod wallet;

@@ -56,6 +56,20 @@ async fn an_open_loop_keeps_its_rate() {
     assert!(seconds >= 299.0 / 200.0, "the last is due after 299 of 200 parts of a second: {seconds}");
 }
 
+/// Given a rate that no network keeps up with, then a ramp ends there, and its page holds the charts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ramp_ends_beyond_the_knee() {
+    let cluster = Cluster::start(1);
+    let page = cluster.net().join("report.html");
+    let few = ["--senders", "30", "--clients", "4", "-o", "json", "--report", page.to_str().expect("plain")];
+    let ramp = ["bench", &cluster.file(""), "--ramp", "--rate", "50000", "--step", "20ms"];
+    let step = report(&cluster.run(&[&ramp[..], &few].concat()));
+    assert_eq!((&step["rate"], &step["committed"]), (&json!(50_000.0), &json!(1000)));
+    assert!(step["committed_per_second"].as_f64() < Some(45_000.0));
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.matches("<svg").count() == 2, "{page}");
+}
+
 /// Given nobody to pay, or nobody who answers, then it ends with a reason and the code for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_begin_says_why() {

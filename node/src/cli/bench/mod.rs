@@ -1,11 +1,14 @@
 //! `bench`: how much a network commits, how soon, and at which cost.
 
-use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
+mod progress;
+mod text;
+
+use std::path::PathBuf;
 
 use alloy_signer_local::PrivateKeySigner;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use quorate_bench::{BenchError, Plan, Profile, Progress, Report, Transport};
+use eyre::WrapErr as _;
+use quorate_bench::{BenchError, Plan, Profile, Progress, Transport};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -16,16 +19,13 @@ use crate::{
     testnet::{Network, development_accounts},
 };
 
-/// How often a progress line is drawn anew.
-const REDRAW: Duration = Duration::from_millis(200);
-
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     /// The folder of a network on this machine: its first node is sent to, its last one watched, all are measured.
     #[arg(value_name = "DIR", conflicts_with_all = ["rpc", "watch", "metrics"])]
     folder: Option<PathBuf>,
     /// Where transactions are sent; may be repeated.
-    #[arg(long, value_name = "URL", env = "NODE_RPC_URL", default_value = DEFAULT_URL)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
     rpc: Vec<String>,
     /// The node whose blocks count; the last one that is sent to when left out.
     #[arg(long, value_name = "URL")]
@@ -54,6 +54,15 @@ pub(super) struct BenchArgs {
     /// The most transactions of one request, where the transport has several.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     batch: usize,
+    /// Begins at --rate and raises it by half, step by step, until less than nine tenths are committed.
+    #[arg(long, requires = "rate", conflicts_with = "transactions")]
+    ramp: bool,
+    /// How long a step of the ramp lasts.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    step: humantime::Duration,
+    /// Writes the report as a page of HTML with charts as well.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// A file with the private key, in hex, of who pays; the first account of a development network when left out.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -115,20 +124,31 @@ pub(super) fn run(args: &BenchArgs, format: Format) -> eyre::Result<Exit> {
     let plan = plan(args)?;
     let (progress, watched) = watch::channel(Progress::Preparing);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(async {
-        let drawing = tokio::spawn(draw(watched));
-        let report = quorate_bench::run(&plan, &progress).await;
+    let reports = runtime.block_on(async {
+        let drawing = tokio::spawn(progress::draw(watched));
+        let reports = if args.ramp {
+            quorate_bench::ramp(&plan, args.step.into(), &progress).await
+        } else {
+            quorate_bench::run(&plan, &progress).await.map(|report| vec![report])
+        };
         drop(progress);
         // It only draws.
         let _ = drawing.await;
-        report
+        reports
     });
-    let report = report.map_err(failure)?;
-    match format {
-        Format::Text => show(&report),
-        Format::Json => output::print_json(&json!(report)),
+    let reports = reports.map_err(failure)?;
+    if let Some(file) = &args.report {
+        let page = quorate_bench::page(&reports).map_err(|error| eyre::eyre!("{error}"))?;
+        std::fs::write(file, page).wrap_err_with(|| format!("cannot write {}", file.display()))?;
     }
-    Ok(if report.audit.is_clean() { Exit::Success } else { Exit::Rejected })
+    match (format, &*reports) {
+        (Format::Text, [one]) => text::show(one),
+        (Format::Text, steps) => text::show_steps(steps),
+        (Format::Json, [one]) => output::print_json(&json!(one)),
+        (Format::Json, steps) => output::print_json(&json!(steps)),
+    }
+    let clean = reports.iter().all(|report| report.audit.is_clean());
+    Ok(if clean { Exit::Success } else { Exit::Rejected })
 }
 
 fn plan(args: &BenchArgs) -> eyre::Result<Plan> {
@@ -174,85 +194,4 @@ fn failure(error: BenchError) -> Failure {
         BenchError::Poor { .. } | BenchError::Preparing(_) => Exit::Rejected,
     };
     Failure::new(exit, error.to_string())
-}
-
-/// Draws how far it is, where somebody looks.
-async fn draw(mut progress: watch::Receiver<Progress>) {
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(None, target);
-    let style = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} committed, {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(REDRAW);
-    loop {
-        match *progress.borrow_and_update() {
-            Progress::Preparing => bar.set_message("preparing"),
-            Progress::Auditing => bar.set_message("auditing"),
-            Progress::Loading { accepted, committed, of } => {
-                bar.set_message(format!("{accepted} accepted"));
-                bar.set_length(of as u64);
-                bar.set_position(committed as u64);
-            }
-        }
-        if progress.changed().await.is_err() {
-            bar.finish_and_clear();
-            return;
-        }
-    }
-}
-
-fn show(report: &Report) {
-    let pace =
-        report.rate.map_or_else(|| "as fast as it answers".to_owned(), |rate| format!("{rate} a second"));
-    let latency = report.latency;
-    let audit = report.audit;
-    output::print_pairs([
-        ("load", format!("{} over {}, {pace}", report.profile, report.transport)),
-        ("from", format!("{} accounts, {} connections", report.senders, report.clients)),
-        ("submitted", report.submitted.to_string()),
-        ("accepted", format!("{}, {:.0} a second", report.accepted, report.accepted_per_second)),
-        (
-            "committed",
-            format!(
-                "{}, {:.0} a second, in {} blocks and {:.1} s",
-                report.committed, report.committed_per_second, report.blocks, report.seconds
-            ),
-        ),
-        (
-            "to commit",
-            format!(
-                "p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms, at most {:.1} ms",
-                latency.p50, latency.p95, latency.p99, latency.max
-            ),
-        ),
-        (
-            "audit",
-            if audit.is_clean() {
-                format!("each once, {} blocks compared", audit.compared)
-            } else {
-                format!(
-                    "WRONG: {} lost, {} twice, {} other hashes, {} other nonces",
-                    audit.missing, audit.twice, audit.other_hashes, audit.other_nonces
-                )
-            },
-        ),
-    ]);
-    for (reason, count) in &report.refused {
-        output::print(format_args!("refused {count}: {reason}"));
-    }
-    if !report.nodes.is_empty() {
-        let mut table = output::table(&["process", "CPU µs per tx", "memory MiB", "disk bytes per tx"]);
-        for node in &report.nodes {
-            table.add_row([
-                node.url.clone(),
-                format!("{:.0}", node.cpu_us_per_transaction),
-                format!("{:.0}", node.resident_bytes / f64::from(1 << 20)),
-                format!("{:.0}", node.data_bytes_per_transaction),
-            ]);
-        }
-        output::print(table);
-    }
 }
