@@ -8,7 +8,8 @@ use std::{
 
 use quorate_types::{Address, B256, Height, U256, hex};
 use rocksdb::{
-    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBPinnableSlice, IteratorMode, WriteBatch, WriteOptions,
+    Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBPinnableSlice, IteratorMode, ReadOptions, WriteBatch,
+    WriteOptions,
 };
 
 use crate::{
@@ -205,7 +206,10 @@ impl Database {
 
     /// All rows of a column in order, as they stand now.
     pub(crate) fn all(&self, column: Column) -> impl Iterator<Item = Result<Row, StorageError>> {
-        self.rows(self.db.iterator_cf(self.handle(column), IteratorMode::Start))
+        let mut options = ReadOptions::default();
+        // What is read once would take the place of what is read again.
+        options.fill_cache(false);
+        self.rows(self.db.iterator_cf_opt(self.handle(column), options, IteratorMode::Start))
     }
 
     /// The rows as they stand now, whatever is written later.

@@ -133,7 +133,11 @@ impl Store {
         };
         let proven = |slot: &U256| {
             let key = keccak256(slot.to_be_bytes::<32>());
-            SlotProof { slot: *slot, value: trie.get(&key).unwrap_or_default(), proof: trie.prove(&key) }
+            SlotProof {
+                slot: *slot,
+                value: trie.get(&key).copied().unwrap_or_default(),
+                proof: trie.prove(&key),
+            }
         };
         Ok(wanted.iter().map(proven).collect())
     }

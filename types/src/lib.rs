@@ -33,6 +33,7 @@
 
 mod block;
 mod certificate;
+mod digest;
 mod executed;
 mod genesis;
 mod keys;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eyre::WrapErr as _;
 use quorate_consensus::{Head, Recovered, Trust};
 use quorate_storage::{Store, StoreOptions};
-use quorate_types::{ChainConfig, Domain, Genesis, NodeKey};
+use quorate_types::{ChainConfig, Domain, Genesis, Height, NodeKey};
 use quorate_vote_log::VoteLog;
 
 use super::VoteLogTrust;
@@ -33,7 +33,6 @@ impl Disk {
         let text = std::fs::read_to_string(&config.genesis)
             .map_err(|error| Failure::new(Exit::Configuration, format!("cannot read {file}: {error}")))?;
         let genesis = Genesis::from_json(&text).wrap_err_with(|| file.to_string())?;
-        let domain = genesis.domain()?;
         let key = peering::read_key(&config.identity.key)?;
         let corrupt = |what: &str, error: &dyn std::fmt::Display| {
             Failure::new(Exit::Corrupt, format!("{what} in {}: {error}", config.data_dir.display()))
@@ -41,6 +40,10 @@ impl Disk {
         std::fs::create_dir_all(&config.data_dir).map_err(|error| corrupt("no data folder", &error))?;
         let store = Store::open(&config.data_dir.join("chain"), &genesis, StoreOptions::default())
             .map_err(|error| corrupt("the database", &error))?;
+        // The store has checked that its block 0 is the file's, so nobody has to hash all accounts again.
+        let first = store.hash_of(Height::ZERO).map_err(|error| corrupt("the database", &error))?;
+        let genesis_hash = first.ok_or_else(|| corrupt("the database", &"block 0 is missing"))?;
+        let domain = Domain { chain_id: genesis.config.chain_id, genesis_hash };
         let identity = vote_log_identity(&domain, &key.id());
         let (mut log, recovery) = VoteLog::open(&config.data_dir, identity, store.head().height)
             .map_err(|error| corrupt("the vote log", &error))?;

@@ -61,7 +61,8 @@ proptest! {
                 let standing = standing.and_then(|last| model.keys().nth(random.random_range(0..=last)));
                 let key = standing.copied().unwrap_or_else(|| keys.key(&mut random));
                 let balance = U256::from(random.random::<u64>());
-                let account = TrieAccount::new(random.random(), balance, EMPTY_ROOT_HASH, KECCAK_EMPTY);
+                let code_hash = [KECCAK_EMPTY, B256::repeat_byte(0xc0)][random.random_range(0..2)];
+                let account = TrieAccount::new(random.random(), balance, EMPTY_ROOT_HASH, code_hash);
                 changes.insert(key, random.random_bool(0.55).then_some(account));
             }
             older.push((trie.clone(), model.clone()));
@@ -111,6 +112,7 @@ fn leaves_branches_and_extensions_stand_where_keys_part() {
         let changes = model.iter().map(|(key, account)| (*key, Some(*account))).collect();
         let trie = AccountTrie::default().with(&changes);
         assert_same(&trie, &model);
+        assert_same(&AccountTrie::of(model.iter().rev().map(|(key, it)| (*key, *it))), &model);
         let absent =
             [key([0x12, 0x34, 0], 3), key([0x12, 0x3f, 0], 1), key([0x12, 0xf4, 0], 1), key([0xf0; 3], 1)];
         for key in shape.iter().chain(&absent) {

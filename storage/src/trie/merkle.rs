@@ -33,7 +33,18 @@ struct Change<V> {
     leaf: Option<Arc<Leaf<V>>>,
 }
 
-impl<V: Encodable + Copy> MerkleTrie<V> {
+impl<V: Encodable + Clone> MerkleTrie<V> {
+    /// A trie of these values, each under a key of its own.
+    pub(crate) fn of(mut values: Vec<(B256, V)>) -> Self {
+        values.sort_unstable_by_key(|(key, _)| *key);
+        let len = values.len();
+        let leaves: Vec<_> = values.into_iter().map(|(key, value)| Arc::new(Leaf { key, value })).collect();
+        let keyed: Vec<_> = leaves.iter().map(|leaf| (Nibbles::unpack(leaf.key), leaf)).collect();
+        let mut encoder = Encoder::default();
+        let top = over(&keyed, &mut encoder).map(|node| node.at(0, &mut encoder));
+        Self { top, len }
+    }
+
     pub(crate) fn root(&self) -> B256 {
         match &self.top {
             None => EMPTY_ROOT_HASH,
@@ -47,12 +58,12 @@ impl<V: Encodable + Copy> MerkleTrie<V> {
         self.len
     }
 
-    pub(crate) fn get(&self, key: &B256) -> Option<V> {
+    pub(crate) fn get(&self, key: &B256) -> Option<&V> {
         let path = Nibbles::unpack(key);
         let mut node = &self.top.as_ref()?.node;
         loop {
             match node {
-                Node::Leaf(leaf) => return (leaf.key == *key).then_some(leaf.value),
+                Node::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
                 Node::Branch(branch) => node = &branch.child(path.get(branch.path.len())?)?.node,
             }
         }
@@ -69,7 +80,7 @@ impl<V: Encodable + Copy> MerkleTrie<V> {
                 (true, false) => len -= 1,
                 (true, true) => {}
             }
-            let leaf = value.map(|value| Arc::new(Leaf { key: *key, value }));
+            let leaf = value.clone().map(|value| Arc::new(Leaf { key: *key, value }));
             named.push(Change { key: Nibbles::unpack(key), leaf });
         }
         Self { top: changed(self.top.as_ref(), 0, &named, &mut Encoder::default()), len }
@@ -103,7 +114,7 @@ impl<V: Encodable + Copy> MerkleTrie<V> {
 
 /// What stands below `depth` nibbles after `changes`. These are sorted and begin with the same nibbles up to there; what they
 /// remove is there.
-fn changed<V: Encodable + Copy>(
+fn changed<V: Encodable + Clone>(
     before: Option<&Child<V>>,
     depth: usize,
     changes: &[Change<V>],

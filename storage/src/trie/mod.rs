@@ -11,6 +11,7 @@
 //!                  <- update of h+1, another view         (a sibling; one of them is dropped)
 //! ```
 
+mod accounts;
 mod merkle;
 mod node;
 mod root;
@@ -23,14 +24,10 @@ use quorate_types::{AccountChange, AccountState, Address, B256, SlotChange, Stat
 
 use crate::StorageError;
 
+pub(crate) use accounts::{AccountTrie, TrieChanges};
 use merkle::MerkleTrie;
 pub(crate) use root::rebuild;
 pub(crate) use storages::{StorageTrie, Storages, trie_of};
-
-/// All accounts by hashed address.
-pub(crate) type AccountTrie = MerkleTrie<TrieAccount>;
-/// Accounts by hashed address; `None` where there is none.
-pub(crate) type TrieChanges = BTreeMap<B256, Option<TrieAccount>>;
 
 /// What a candidate block does to the trie. Made by [`crate::Store::root_after`], used up by
 /// [`crate::Store::commit`]; cheap to clone.
@@ -195,7 +192,7 @@ fn changed_storage(below: &StorageTrie, changes: &BTreeMap<U256, SlotChange>) ->
     let mut hashed = BTreeMap::new();
     for (slot, SlotChange { before, after }) in changes {
         let key = keccak256(slot.to_be_bytes::<32>());
-        if below.get(&key).unwrap_or_default() != *before {
+        if below.get(&key).copied().unwrap_or_default() != *before {
             return None;
         }
         hashed.insert(key, Some(*after).filter(|value| !value.is_zero()));

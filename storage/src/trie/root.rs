@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_trie::EMPTY_ROOT_HASH;
 use quorate_types::{Address, B256, U256, keccak256};
 
-use super::{AccountTrie, Storages, TrieChanges, trie_account, trie_of};
+use super::{AccountTrie, Storages, trie_account, trie_of};
 use crate::{
     StorageError, codec,
     columns::{Column, Database, damaged},
@@ -15,7 +15,7 @@ use crate::{
 /// Reads all accounts and slots, and hashes them. As many storages as there is room for stay in `storages`.
 pub(crate) fn rebuild(database: &Database, storages: &Storages) -> Result<AccountTrie, StorageError> {
     let storage_roots = storage_roots(database, storages)?;
-    let mut accounts = TrieChanges::new();
+    let mut accounts = Vec::new();
     for row in database.all(Column::Accounts) {
         let (key, value) = row?;
         let account = codec::decode_account(&value)
@@ -24,9 +24,9 @@ pub(crate) fn rebuild(database: &Database, storages: &Storages) -> Result<Accoun
             .filter(|_| key.len() == Address::len_bytes())
             .ok_or_else(|| damaged(Column::Accounts, &key, "not an account"))?;
         let storage_root = storage_roots.get(&*key).copied().unwrap_or(EMPTY_ROOT_HASH);
-        accounts.insert(keccak256(&key), Some(trie_account(account, storage_root)));
+        accounts.push((keccak256(&key), trie_account(account, storage_root)));
     }
-    Ok(AccountTrie::default().with(&accounts))
+    Ok(AccountTrie::of(accounts.into_iter()))
 }
 
 /// The root of each account's storage, by address.
